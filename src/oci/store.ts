@@ -1,0 +1,65 @@
+/**
+ * What a place that holds content can do: one small interface for each ability.
+ *
+ * A registry repository, a layout directory and memory are the same to a function that asks only for the
+ * abilities it needs.
+ *
+ * @module
+ */
+import type { ByteStream } from "../core/bytes.ts";
+import type { SignalOptions } from "../core/signal.ts";
+import type { Descriptor } from "./descriptor.ts";
+
+/** Reads content. */
+export interface Fetcher {
+  /**
+   * The content of a descriptor, as a lazy, single-use stream.
+   *
+   * Size and digest are checked before the end of the stream is reported. Leaving early releases the source.
+   *
+   * Rejects, or the iteration fails, with an `OciError` `ERR_OCI_NOT_FOUND` when it is not there, and with a
+   * `CoreError` `ERR_SIZE_MISMATCH` or `ERR_DIGEST_MISMATCH` when it is something else.
+   */
+  fetch(descriptor: Descriptor, options?: SignalOptions): ByteStream;
+}
+
+/** Finds what a tag or a digest stands for. */
+export interface Resolver {
+  /**
+   * The descriptor of the manifest or index that a tag, or a digest as text, names.
+   *
+   * Rejects with an `OciError` `ERR_OCI_NOT_FOUND` when there is none.
+   */
+  resolve(tagOrDigest: string, options?: SignalOptions): Promise<Descriptor>;
+}
+
+/** Writes content. */
+export interface Pusher {
+  /**
+   * Stores content under its descriptor; nothing is sent when it is there already.
+   *
+   * Size and digest are checked on the way, and content that differs is not stored.
+   */
+  push(descriptor: Descriptor, content: Uint8Array | ByteStream, options?: SignalOptions): Promise<void>;
+}
+
+/** Names content. */
+export interface Tagger {
+  /** Lets a tag stand for a manifest or index that is already stored. */
+  tag(descriptor: Descriptor, tag: string, options?: SignalOptions): Promise<void>;
+}
+
+/** What reading an image needs. */
+export type ReadStore = Fetcher & Resolver;
+
+/** What holds a repository's content, for reading and writing. */
+export type Store = Fetcher & Resolver & Pusher & Tagger;
+
+/**
+ * Where repositories are found by name: a registry client, or a test double.
+ *
+ * The name is in full form, with its domain: `docker.io/library/busybox`.
+ */
+export interface RepositorySource<T = ReadStore> {
+  repository(name: string): T;
+}
