@@ -7,3 +7,4 @@
  */
 export * from "./core/digest.ts";
 export * from "./core/errors.ts";
+export * from "./core/reference.ts";

@@ -47,17 +47,20 @@ const LOWER_HEX = /^[0-9a-f]+$/;
 export function parseDigest(text: string): Digest {
   const [algorithm, encoded] = splitDigest(text);
   if (!isDigestAlgorithm(algorithm)) {
-    throw new CoreError("ERR_DIGEST_UNSUPPORTED", `unsupported digest algorithm in ${JSON.stringify(text)}`);
+    throw new CoreError("ERR_DIGEST_UNSUPPORTED", `unsupported digest algorithm: ${shown(text)}`);
   }
   if (encoded.length !== HEX_LENGTH[algorithm]) {
     const want = HEX_LENGTH[algorithm];
     throw new CoreError(
       "ERR_DIGEST_INVALID",
-      `invalid digest length ${encoded.length}, ${algorithm} has ${want}`,
+      `invalid checksum digest length: ${encoded.length} characters, ${algorithm} has ${want}`,
     );
   }
   if (!LOWER_HEX.test(encoded)) {
-    throw new CoreError("ERR_DIGEST_INVALID", `digest ${JSON.stringify(text)} is not lower-case hexadecimal`);
+    throw new CoreError(
+      "ERR_DIGEST_INVALID",
+      `invalid checksum digest format: ${shown(text)} is not lower-case hexadecimal`,
+    );
   }
   return text as Digest;
 }
@@ -197,9 +200,14 @@ function checkContent(digester: Digester, { digest, size }: ContentExpectation):
 function splitDigest(text: string): [algorithm: string, encoded: string] {
   const match = GRAMMAR.exec(text);
   if (!match?.[1] || !match[2]) {
-    throw new CoreError("ERR_DIGEST_INVALID", `${JSON.stringify(text)} is not a digest`);
+    throw new CoreError("ERR_DIGEST_INVALID", `invalid checksum digest format: ${shown(text)}`);
   }
   return [match[1], match[2]];
+}
+
+/** A refused text for a message: quoted, and not longer than a digest can be. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > 160 ? `${text.slice(0, 160)}…` : text);
 }
 
 function isDigestAlgorithm(name: string): name is DigestAlgorithm {

@@ -57,6 +57,8 @@ export type CoreErrorCode =
   | "ERR_TOO_LARGE"
   /** A text is not an image reference. */
   | "ERR_REFERENCE_INVALID"
+  /** A pattern for names is malformed. */
+  | "ERR_PATTERN_INVALID"
   /** A text is not a platform specifier. */
   | "ERR_PLATFORM_INVALID"
   /** A text is not one complete JSON value (RFC 8259). */
@@ -88,6 +90,8 @@ export interface JsonPosition {
 export interface CoreErrorOptions extends LadingErrorOptions {
   /** Where in a JSON text the error lies. */
   position?: JsonPosition;
+  /** The text that was refused; its first 256 characters are kept. */
+  input?: string;
 }
 
 /** An error of a digest, a reference, a platform, a JSON text or a bounded read. */
@@ -95,10 +99,13 @@ export class CoreError extends LadingError {
   readonly code: CoreErrorCode;
   /** Where in a JSON text the error lies; set for every `ERR_JSON_…` code. */
   readonly position?: JsonPosition;
+  /** The reference, pattern or platform that was refused; at most its first 256 characters. */
+  readonly input?: string;
 
   constructor(code: CoreErrorCode, message: string, options: CoreErrorOptions = {}) {
     super(message, options);
     this.code = code;
     if (options.position) this.position = options.position;
+    if (options.input !== undefined) this.input = options.input.slice(0, 256);
   }
 }
