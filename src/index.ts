@@ -7,4 +7,9 @@
  */
 export * from "./core/digest.ts";
 export * from "./core/errors.ts";
+export * from "./core/familiar-reference.ts";
+export * from "./core/oras-reference.ts";
+export * from "./core/peer-platform.ts";
+export * from "./core/platform.ts";
+export * from "./core/platform-match.ts";
 export * from "./core/reference.ts";
