@@ -31,6 +31,13 @@ export type DigestAlgorithm = "sha256" | "sha384" | "sha512";
 /** Length in characters of the encoded part. */
 const HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha384: 96, sha512: 128 };
 
+/** The algorithms that the image spec registers, with the length of their encoded part. */
+const REGISTERED: ReadonlyMap<string, number> = new Map([
+  ["sha256", 64],
+  ["sha512", 128],
+  ["blake3", 64],
+]);
+
 const GRAMMAR = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/;
 const LOWER_HEX = /^[0-9a-f]+$/;
 
@@ -81,6 +88,31 @@ export function isDigest(text: string): text is Digest {
  */
 export function matchesDigestGrammar(text: string): boolean {
   return GRAMMAR.test(text);
+}
+
+/** What the image spec says about a text as a digest, whether lading computes it or not. */
+export type DigestForm =
+  /** Outside the grammar: no digest at all. */
+  | { kind: "invalid" }
+  /** Fits the grammar; the image spec says nothing about its algorithm, so about its encoded part. */
+  | { kind: "unregistered"; algorithm: string }
+  /** Of a registered algorithm; `valid` tells whether the encoded part is what that algorithm gives. */
+  | { kind: "registered"; algorithm: string; valid: boolean };
+
+/**
+ * What the image spec says about a text as a digest: for checking documents.
+ *
+ * To fetch or verify content, {@link parseDigest} decides. blake3 is registered but not computed; sha384 is
+ * computed but not registered.
+ *
+ * @see {@link https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms}
+ */
+export function classifyDigest(text: string): DigestForm {
+  const [, algorithm, encoded] = GRAMMAR.exec(text) ?? [];
+  if (algorithm === undefined || encoded === undefined) return { kind: "invalid" };
+  const length = REGISTERED.get(algorithm);
+  if (length === undefined) return { kind: "unregistered", algorithm };
+  return { kind: "registered", algorithm, valid: encoded.length === length && LOWER_HEX.test(encoded) };
 }
 
 /** The algorithm of a digest. */
@@ -176,7 +208,7 @@ export function verifyBytes(content: Uint8Array, expected: ContentExpectation): 
 /**
  * The chain ids of a stack of layers, from its uncompressed digests (diff ids), bottom to top.
  *
- * The last one names the whole stack. An empty stack has none.
+ * The last one names the whole stack. An empty stack has none. The ids are sha256 whatever the diff ids are.
  *
  * @see {@link https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#layer-chainid}
  */
