@@ -1,1 +1,29 @@
-export {};
+/**
+ * Clients of the Kubernetes Container Runtime Interface: every RPC of every version, over a unix socket.
+ *
+ * int64 and uint64 fields are `bigint`, nanosecond times among them; enums are open, so that a number from a newer
+ * runtime is kept; `bytes` are `Uint8Array`.
+ *
+ * @module
+ */
+export type { CriApiVersion, CriCallOptions } from "./call.ts";
+export type { ServerStreamingFunction, ServiceFunctions, TypedService, UnaryFunction } from "./client.ts";
+export { type ConnectCriOptions, type CriConnection, connectCri } from "./connect.ts";
+export {
+  type CriEndpoint,
+  formatCriEndpoint,
+  type ParseCriEndpointOptions,
+  parseCriEndpoint,
+} from "./endpoint.ts";
+export {
+  CriError,
+  type CriErrorCode,
+  type CriErrorOptions,
+  type CriErrorReason,
+  type GrpcStatus,
+  type GrpcStatusName,
+} from "./errors.ts";
+export * from "./gen/runtime/v1/api_pb.ts";
+export type { ImageFunctions } from "./image.ts";
+export { type ContainerInfo, type ReadContainerInfoOptions, readContainerInfo } from "./info.ts";
+export type { RuntimeFunctions } from "./runtime.ts";

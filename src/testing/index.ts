@@ -1,1 +1,2 @@
+export * from "./cri-runtime.ts";
 export * from "./programs.ts";
