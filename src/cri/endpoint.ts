@@ -4,7 +4,7 @@
  * ```text
  * endpoint = "unix://" path                    ; percent-encoded as in a URL
  *          / path                              ; begins with "/", taken as it is; deprecated form
- *          / "npipe://" [ host ] "/pipe/" name ; Windows
+ *          / "npipe:////./pipe/" name           ; Windows, percent-encoded
  *          / "tcp://" host ":" port            ; Windows, and where asked for
  * ```
  *
@@ -80,18 +80,21 @@ function parsePath(text: string, windows: boolean): CriEndpoint {
 /** The decoded path of a URL without host, query and fragment. */
 function urlPath(text: string, rest: string): string {
   if (!rest.startsWith("///")) throw invalid(text, "a unix endpoint is unix:// and an absolute path");
-  if (/[?#]/.test(rest)) throw invalid(text, "a unix endpoint has neither query nor fragment");
+  return decode(text, rest.slice(2));
+}
+
+function decode(text: string, encoded: string): string {
+  if (/[?#]/.test(encoded)) throw invalid(text, "it has a query or a fragment");
   try {
-    return decodeURIComponent(rest.slice(2));
+    return decodeURIComponent(encoded);
   } catch (cause) {
     throw invalid(text, "the path is not percent-encoded UTF-8", cause);
   }
 }
 
 function socketPath(text: string, path: string): string {
-  if (/[\0\n\r\u2028\u2029]/.test(path)) throw invalid(text, "the path has a NUL or a line break");
+  checkCharacters(text, path);
   if (path.endsWith("/")) throw invalid(text, "the path is that of a folder");
-  if (/\p{Surrogate}/u.test(path)) throw invalid(text, "the path has a lone surrogate");
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
     throw invalid(text, `a socket path has at most ${MAX_SOCKET_PATH} bytes`);
   }
@@ -99,11 +102,18 @@ function socketPath(text: string, path: string): string {
 }
 
 function pipePath(text: string, rest: string): string {
-  const match = /^\/\/([A-Za-z0-9.-]*)(?:\/\/?\.)?\/pipe\/([^/\\\0?#]+)$/.exec(rest);
-  const [, host, name] = match ?? [];
-  if (name === undefined) throw invalid(text, "a pipe endpoint is npipe:////./pipe/NAME");
-  if (host !== "" && host !== ".") throw unsupported(text, "only pipes of this machine are used");
+  const [, host, encoded] = /^\/\/(?:\/\/)?([A-Za-z0-9.-]+)\/pipe\/(.+)$/.exec(rest) ?? [];
+  if (encoded === undefined) throw invalid(text, "a pipe endpoint is npipe:////./pipe/NAME");
+  if (host !== ".") throw unsupported(text, "only pipes of this machine are used");
+  const name = decode(text, encoded);
+  checkCharacters(text, name);
+  if (/[/\\]/.test(name)) throw invalid(text, "the name of a pipe has no slash");
   return `\\\\.\\pipe\\${name}`;
+}
+
+function checkCharacters(text: string, path: string): void {
+  if (/[\0\n\r\u2028\u2029]/.test(path)) throw invalid(text, "the path has a NUL or a line break");
+  if (/\p{Surrogate}/u.test(path)) throw invalid(text, "the path has a lone surrogate");
 }
 
 function loopbackAddress(text: string, rest: string): string {
