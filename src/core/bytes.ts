@@ -4,7 +4,7 @@
  * @module
  */
 import { CoreError } from "./errors.ts";
-import type { SignalOptions } from "./signal.ts";
+import { abortableStream, type SignalOptions } from "./signal.ts";
 
 /** Bytes as a stream: lazy, single-use, released when left early. */
 export type ByteStream = AsyncIterable<Uint8Array>;
@@ -28,10 +28,8 @@ export async function* limitBytes(
 ): AsyncGenerator<Uint8Array, void> {
   const { maxBytes, signal } = options;
   assertLimit(maxBytes);
-  signal?.throwIfAborted();
   let seen = 0;
-  for await (const chunk of source) {
-    signal?.throwIfAborted();
+  for await (const chunk of abortableStream(source, signal)) {
     seen += chunk.byteLength;
     if (seen > maxBytes) throw new CoreError("ERR_TOO_LARGE", `more than ${maxBytes} bytes`);
     yield chunk;

@@ -18,7 +18,7 @@
 import { createHash, type Hash } from "node:crypto";
 import type { ByteStream } from "./bytes.ts";
 import { CoreError } from "./errors.ts";
-import type { SignalOptions } from "./signal.ts";
+import { abortableStream, type SignalOptions } from "./signal.ts";
 
 declare const digestBrand: unique symbol;
 
@@ -181,10 +181,8 @@ export async function* verifyStream(
   if (size !== undefined && (!Number.isSafeInteger(size) || size < 0)) {
     throw new CoreError("ERR_SIZE_MISMATCH", `${digest}: a size of ${size} bytes is impossible`);
   }
-  signal?.throwIfAborted();
   const digester = createDigester(digestAlgorithm(digest));
-  for await (const chunk of source) {
-    signal?.throwIfAborted();
+  for await (const chunk of abortableStream(source, signal)) {
     digester.update(chunk);
     if (size !== undefined && digester.size > size) {
       throw new CoreError("ERR_SIZE_MISMATCH", `${digest}: more than the expected ${size} bytes`);

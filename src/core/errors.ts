@@ -98,9 +98,9 @@ export interface CoreErrorOptions extends LadingErrorOptions {
 export class CoreError extends LadingError {
   readonly code: CoreErrorCode;
   /** Where in a JSON text the error lies; set for every `ERR_JSON_…` code. */
-  readonly position?: JsonPosition;
+  declare readonly position?: JsonPosition;
   /** The reference, pattern or platform that was refused; at most its first 256 characters. */
-  readonly input?: string;
+  declare readonly input?: string;
 
   constructor(code: CoreErrorCode, message: string, options: CoreErrorOptions = {}) {
     super(message, options);

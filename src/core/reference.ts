@@ -185,7 +185,12 @@ export function referenceName({ domain, path }: ReferenceName): string {
   return domain === "" ? path : `${domain}/${path}`;
 }
 
-/** The short text that Docker shows for a reference: `busybox:latest` for `docker.io/library/busybox:latest`. */
+/**
+ * The short text that Docker shows for a reference: `busybox:latest` for `docker.io/library/busybox:latest`.
+ *
+ * It is for people. Rarely it reads back as another reference: `docker.io/localhost/app` is shown as
+ * `localhost/app`. To store or compare, take {@link formatReference}.
+ */
 export function familiarReference(reference: LexicalReference): string {
   return familiarName(reference) + suffix(reference);
 }

@@ -41,6 +41,38 @@ export async function raceSignal<T>(promise: Promise<T>, signal: AbortSignal | u
   }
 }
 
+/**
+ * Passes a stream on, and fails with `signal.reason` as soon as the signal aborts, also while the source waits.
+ *
+ * The source is released on every way out. A source that waits at an abort is told to stop but not waited for.
+ */
+export async function* abortableStream<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void> {
+  signal?.throwIfAborted();
+  const iterator = source[Symbol.asyncIterator]();
+  // What the source does: it has a value out, it works on the next one, or it needs no release any more.
+  let state: "paused" | "working" | "ended" = "paused";
+  try {
+    for (;;) {
+      state = "working";
+      const pending = iterator.next();
+      pending.catch(() => {
+        state = "ended";
+      });
+      const { done, value } = await raceSignal(pending, signal);
+      state = done ? "ended" : "paused";
+      if (done) return;
+      yield value;
+      signal?.throwIfAborted();
+    }
+  } finally {
+    if (state === "paused") await iterator.return?.();
+    else if (state === "working") iterator.return?.().catch(() => {});
+  }
+}
+
 /** Waits `ms` milliseconds, or rejects with `signal.reason` when the signal aborts before that. */
 export async function delay(ms: number, { signal }: SignalOptions = {}): Promise<void> {
   signal?.throwIfAborted();
