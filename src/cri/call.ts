@@ -59,9 +59,14 @@ export function methodPath(transport: CriTransport, method: DescMethod): string 
   return `/runtime.${transport.apiVersion}.${methodName(method)}`;
 }
 
-/** Leaves bytes as they are. */
+/** The same memory as a `Buffer`, which is what grpc-js carries. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The same memory as a plain `Uint8Array`, so that `bytes` fields are such and not the `Buffer`s of grpc-js. */
+export function asBytes(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
 /** Fails for options that no call can have. */
@@ -105,7 +110,7 @@ export function decodeAnswer<O extends DescMessage>(
   const name = methodName(method);
   let answer: MessageShape<O>;
   try {
-    answer = fromBinary(method.output, bytes);
+    answer = fromBinary(method.output, asBytes(bytes));
   } catch (cause) {
     const text = `${name}: the answer is not a ${method.output.name}`;
     const options = secrets.length === 0 ? { method: name, cause } : { method: name };

@@ -21,7 +21,7 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { API_VERSIONS, asBuffer, type CriApiVersion, methodName } from "./call.ts";
+import { API_VERSIONS, asBuffer, asBytes, type CriApiVersion, methodName } from "./call.ts";
 import type { TypedService } from "./client.ts";
 import { CriError } from "./errors.ts";
 import { ImageService, RuntimeService } from "./gen/runtime/v1/api_pb.ts";
@@ -156,7 +156,7 @@ function unaryHandler(
     const { served, abort } = servedCall(method, apiVersion, call.metadata.getMap());
     call.on("cancelled", abort);
     const answer = async () => {
-      const request = fromBinary(method.input, call.request);
+      const request = fromBinary(method.input, asBytes(call.request));
       told?.(served, request);
       return encode(method, await handler(request, served));
     };
@@ -177,7 +177,7 @@ function streamHandler(
     const { served, abort } = servedCall(method, apiVersion, call.metadata.getMap());
     call.on("cancelled", abort);
     const answer = async () => {
-      const request = fromBinary(method.input, call.request);
+      const request = fromBinary(method.input, asBytes(call.request));
       told?.(served, request);
       for await (const message of handler(request, served) as AsyncIterable<unknown>) {
         if (served.signal.aborted) return;
