@@ -1,1 +1,75 @@
-export {};
+/**
+ * Seccomp profiles: which one a container gets, what it becomes on a node, and what it does.
+ *
+ * @module
+ */
+export { SECCOMP_ARCHES, type SeccompArch, seccompArch } from "./arch.ts";
+export {
+  type ArtifactContent,
+  type ArtifactFetchOptions,
+  type ArtifactSource,
+  type ArtifactWarning,
+  type FetchProfileArtifactOptions,
+  fetchProfileArtifact,
+  type ProfileArtifact,
+  type ResolvedArtifact,
+} from "./artifact.ts";
+export {
+  type ArtifactCheckOptions,
+  acceptsIndex,
+  checkProfileManifest,
+  MAX_ARTIFACT_BYTES,
+  type ManifestVerdict,
+  type ProfileLayer,
+  type ProfileManifest,
+  profileArtifactReference,
+} from "./artifact-check.ts";
+export type {
+  AnnotationSlot,
+  DefiniteSeccompChoice,
+  SeccompCandidate,
+  SeccompChoice,
+  SeccompRequest,
+} from "./choice.ts";
+export {
+  type ConvertedProfile,
+  type ConvertedRule,
+  type ConvertProfileOptions,
+  convertProfile,
+  toRuntimeSpec,
+} from "./convert.ts";
+export type { Annotations } from "./crio-annotations.ts";
+export { SeccompError, type SeccompErrorCode, type SeccompErrorOptions } from "./errors.ts";
+export { type ParseProfileOptions, parseProfile } from "./parse.ts";
+export {
+  type KubeletRequest,
+  type KubeletSeccomp,
+  kubeletSeccompRequest,
+  type PodSeccompProfile,
+  type SeccompContainer,
+  type SeccompPod,
+} from "./pod.ts";
+export { type ResolveSeccompInput, resolveSeccomp } from "./resolve.ts";
+export {
+  type ContainerdSeccompInput,
+  type ContainerdSeccompNode,
+  resolveContainerdSeccomp,
+} from "./resolve-containerd.ts";
+export {
+  type CrioSeccompInput,
+  type CrioSeccompNode,
+  type CrioWorkload,
+  resolveCrioSeccomp,
+} from "./resolve-crio.ts";
+export { type FormatSeccompOptions, formatSeccomp } from "./runtime-spec.ts";
+export type {
+  KernelVersion,
+  LinuxSeccomp,
+  LinuxSeccompArg,
+  LinuxSyscall,
+  ProfileArchitecture,
+  ProfileCondition,
+  ProfileSyscall,
+  SeccompEngine,
+  SeccompProfile,
+} from "./types.ts";
