@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isReferenceDomain, parseReference, parseReferenceName, type Reference } from "../core/reference.ts";
+import { isReferenceDomain, parseReferenceName, type Reference } from "../core/reference.ts";
 import type { JsonNode } from "../core/strict-json.ts";
 import { messageOf } from "./errors.ts";
 import { policyError, readStrict, textOf, typeMember } from "./members.ts";

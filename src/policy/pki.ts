@@ -1,0 +1,44 @@
+/**
+ * The certificate of a signature made with an organisation's own public key infrastructure.
+ *
+ * There is no trusted time: the chain must be valid now, and signatures stop counting when it expires.
+ *
+ * @module
+ */
+import type { Certificate } from "./certificate.ts";
+import { invalidSignature } from "./errors.ts";
+import type { CertificateEvidence } from "./fulcio.ts";
+import { hostnameProblem } from "./hostname.ts";
+import { assertChain, assertEmail, chainIntermediates, leafCertificate, leafKey } from "./leaf.ts";
+import type { PublicKey } from "./public-key.ts";
+
+/** Who must have been certified, by whom. At least one subject is there. */
+export interface PkiRequirement {
+  anchors: readonly Certificate[];
+  intermediates: readonly Certificate[];
+  subjectEmail?: string | undefined;
+  subjectHostname?: string | undefined;
+}
+
+/**
+ * The key of a certificate that meets the requirement.
+ *
+ * @param now Seconds since 1970, fractions allowed.
+ * @throws {PolicyError} `ERR_POLICY_INVALID_SIGNATURE`.
+ */
+export function verifyPkiCertificate(
+  { anchors, intermediates, subjectEmail, subjectHostname }: PkiRequirement,
+  { certificatePem, chainPem }: CertificateEvidence,
+  now: number,
+): PublicKey {
+  if (!subjectEmail && !subjectHostname) throw new TypeError("a PKI requirement needs a subject");
+  const fromChain = chainIntermediates(chainPem);
+  const leaf = leafCertificate(certificatePem);
+  assertChain(leaf, { anchors, intermediates: [...intermediates, ...fromChain], at: now });
+  if (subjectEmail) assertEmail(leaf, subjectEmail);
+  if (subjectHostname) {
+    const problem = hostnameProblem(leaf.subjectAltName, subjectHostname);
+    if (problem !== undefined) throw invalidSignature(`Unexpected subject hostname: ${problem}`);
+  }
+  return leafKey(leaf);
+}

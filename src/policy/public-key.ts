@@ -1,0 +1,67 @@
+/**
+ * Public keys, of the kinds that sigstore signatures are made with: ECDSA on P-256, P-384 or P-521, RSA and
+ * Ed25519.
+ *
+ * @module
+ */
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { PolicyError } from "./errors.ts";
+import { nextPemBlock, pemText } from "./pem.ts";
+
+/** A key of a supported kind. */
+export interface PublicKey {
+  readonly kind: "ecdsa" | "rsa" | "ed25519";
+  readonly key: KeyObject;
+}
+
+const CURVES = ["prime256v1", "secp384r1", "secp521r1"];
+
+/** The key of a DER SubjectPublicKeyInfo, or nothing if it is of no supported kind or malformed. */
+export function publicKeyOf(spki: Uint8Array): PublicKey | undefined {
+  return supported(() => createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" }));
+}
+
+/**
+ * The key in a PEM file, of which only the first block is used.
+ *
+ * @throws {PolicyError} `ERR_POLICY_TRUST_ROOT` if there is no block, or none of a supported kind.
+ */
+export function parsePublicKeyPem(input: Uint8Array | string): PublicKey {
+  const block = nextPemBlock(pemText(input));
+  if (!block) throw new PolicyError("ERR_POLICY_TRUST_ROOT", "PEM decoding failed");
+  const key = Buffer.from(block.bytes);
+  let parsed: PublicKey | undefined;
+  if (block.type === "PUBLIC KEY") parsed = publicKeyOf(key);
+  else if (block.type === "RSA PUBLIC KEY") {
+    parsed = supported(() => createPublicKey({ key, format: "der", type: "pkcs1" }));
+  } else {
+    throw new PolicyError("ERR_POLICY_TRUST_ROOT", `unknown Public key PEM file type: ${block.type}`);
+  }
+  if (parsed) return parsed;
+  throw new PolicyError("ERR_POLICY_TRUST_ROOT", "malformed public key, or one of an unsupported kind");
+}
+
+/** The key as a PEM file with one `PUBLIC KEY` block. */
+export function formatPublicKeyPem({ key }: PublicKey): string {
+  return key.export({ format: "pem", type: "spki" }).toString();
+}
+
+function supported(read: () => KeyObject): PublicKey | undefined {
+  let key: KeyObject;
+  try {
+    key = read();
+  } catch {
+    // Whatever OpenSSL says about these bytes, they are no key.
+    return undefined;
+  }
+  switch (key.asymmetricKeyType) {
+    case "ec":
+      return CURVES.includes(key.asymmetricKeyDetails?.namedCurve ?? "") ? { kind: "ecdsa", key } : undefined;
+    case "rsa":
+      return { kind: "rsa", key };
+    case "ed25519":
+      return { kind: "ed25519", key };
+    default:
+      return undefined;
+  }
+}
