@@ -1,1 +1,31 @@
-export {};
+/**
+ * Images, artifacts and registries.
+ *
+ * @module
+ */
+export * from "./challenge.ts";
+export type { ClientOptions } from "./client.ts";
+export * from "./credentials.ts";
+export {
+  type Descriptor,
+  type DescriptorPlatform,
+  describeContent,
+  embeddedContent,
+  isMediaType,
+  parseDescriptor,
+} from "./descriptor.ts";
+export * from "./digest-tag.ts";
+export * from "./errors.ts";
+export * from "./fetch.ts";
+export * from "./link.ts";
+export * from "./manifest.ts";
+export { isManifestType, type ManifestKind, manifestKind, type OneKindOptions } from "./manifest-kind.ts";
+export * from "./memory-store.ts";
+export * from "./registry.ts";
+export { parseRetryAfter, type RetryPolicy } from "./retry.ts";
+export * from "./scope.ts";
+export * from "./store.ts";
+export * from "./token-answer.ts";
+export type { OriginUse, TrustOrigin } from "./trust.ts";
+export type { PlainHttp } from "./url.ts";
+export * from "./warning.ts";

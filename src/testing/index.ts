@@ -1,2 +1,5 @@
 export * from "./cri-runtime.ts";
 export * from "./programs.ts";
+export * from "./registry.ts";
+export type { BasicRegistryAuth, BearerRegistryAuth, RegistryAuth, RegistryUsers } from "./registry-auth.ts";
+export type { RegistryReply, RegistryRequest } from "./registry-reply.ts";

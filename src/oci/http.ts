@@ -1,0 +1,130 @@
+/**
+ * One HTTP request and its answer: nothing is followed, repeated, decoded or authorised here.
+ *
+ * @module
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import { Readable } from "node:stream";
+import { type Dispatcher, request as undiciRequest } from "undici";
+import type { ByteStream } from "../core/bytes.ts";
+import { isLadingError } from "../core/errors.ts";
+import { OciError } from "./errors.ts";
+import { displayUrl } from "./url.ts";
+
+/** A request to one URL. */
+export interface HttpRequest {
+  dispatcher: Dispatcher;
+  method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  url: URL;
+  headers: Readonly<Record<string, string>>;
+  /** A stream is sent with the `Content-Length` of `headers`. */
+  body?: Uint8Array | ByteStream | undefined;
+  signal?: AbortSignal | undefined;
+  /** Longest silence before the head of an answer, in milliseconds. */
+  headersTimeoutMs: number;
+  /** Longest silence within a body, in milliseconds. */
+  bodyTimeoutMs: number;
+}
+
+/** An answer. Its body must be read to the end, or {@link discardBody} called. */
+export interface HttpAnswer {
+  readonly method: string;
+  readonly url: URL;
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** As sent: never decoded. Breaking out of the iteration closes the connection. */
+  readonly body: Readable;
+}
+
+const MAX_DISCARD_BYTES = 64 * 1024;
+const MAX_DISCARD_MS = 2000;
+
+/**
+ * Sends a request and gives back the head of its answer.
+ *
+ * @throws {OciError} `ERR_OCI_NETWORK` when there is no answer.
+ */
+export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
+  const { dispatcher, method, url, headers, body, signal, headersTimeoutMs, bodyTimeoutMs } = request;
+  signal?.throwIfAborted();
+  const content =
+    body === undefined || body instanceof Uint8Array ? body : Readable.from(body, { objectMode: false });
+  try {
+    const answer = await undiciRequest(url, {
+      dispatcher,
+      method,
+      headers: { ...headers },
+      body: content ?? null,
+      signal: signal ?? null,
+      headersTimeout: headersTimeoutMs,
+      bodyTimeout: bodyTimeoutMs,
+    });
+    return { method, url, status: answer.statusCode, headers: answer.headers, body: answer.body };
+  } catch (error) {
+    throw requestError(error, request);
+  }
+}
+
+/** The bytes of an answer's body; a connection that breaks is `ERR_OCI_NETWORK`. */
+export async function* readBody(
+  answer: HttpAnswer,
+  signal?: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* answer.body as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw requestError(error, { method: answer.method, url: answer.url, signal });
+  }
+}
+
+function requestError(
+  error: unknown,
+  { method, url, signal }: Pick<HttpRequest, "url" | "signal"> & { method: string },
+): unknown {
+  if (signal?.aborted) return signal.reason;
+  // An error of ours came out of the body that was sent, or out of a look-up.
+  if (isLadingError(error)) return error;
+  const reason =
+    error instanceof Error ? error.message || String((error as { code?: unknown }).code) : String(error);
+  const shown = displayUrl(url);
+  return new OciError("ERR_OCI_NETWORK", `${method} ${shown}: ${reason}`, {
+    cause: error,
+    method,
+    url: shown,
+  });
+}
+
+/** Value of a header; of several lines the first. */
+export function headerOf({ headers }: Pick<HttpAnswer, "headers">, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** All lines of a header. */
+export function headerLines({ headers }: Pick<HttpAnswer, "headers">, name: string): string[] {
+  const value = headers[name];
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value];
+}
+
+/** Lets go of an answer: reads on where little is left, so that the connection can serve again, else breaks it. */
+export async function discardBody(answer: HttpAnswer): Promise<void> {
+  const { body, method } = answer;
+  body.on("error", () => {});
+  const length = Number(headerOf(answer, "content-length") ?? Number.NaN);
+  if (method === "HEAD" || length <= MAX_DISCARD_BYTES) {
+    const timer = setTimeout(() => body.destroy(), MAX_DISCARD_MS);
+    try {
+      let left = MAX_DISCARD_BYTES;
+      for await (const chunk of body as AsyncIterable<Uint8Array>) {
+        left -= chunk.byteLength;
+        if (left < 0) break;
+      }
+    } catch {
+      // The connection broke: there is nothing left to keep.
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+  body.destroy();
+}

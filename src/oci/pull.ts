@@ -1,0 +1,234 @@
+/**
+ * Reading from a repository: manifests and blobs, verified.
+ *
+ * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pull}
+ * @module
+ */
+import { type ByteStream, collectBytes } from "../core/bytes.ts";
+import {
+  type Digest,
+  digestAlgorithm,
+  digestOf,
+  isDigest,
+  parseDigest,
+  verifyStream,
+} from "../core/digest.ts";
+import { CoreError, isLadingError } from "../core/errors.ts";
+import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../core/media-types.ts";
+import type { SignalOptions } from "../core/signal.ts";
+import { readBlob } from "./blob-stream.ts";
+import type { Client, ClientRequest } from "./client.ts";
+import { type Descriptor, isMediaType } from "./descriptor.ts";
+import { OciError } from "./errors.ts";
+import { discardBody, type HttpAnswer, headerOf, readBody } from "./http.ts";
+import { cutParameters } from "./manifest.ts";
+import { isManifestType } from "./manifest-kind.ts";
+import type { ResolvedRetryPolicy } from "./retry.ts";
+import { repositoryScope } from "./scope.ts";
+import { assertTag } from "./tag.ts";
+import { displayUrl } from "./url.ts";
+
+/** One repository of one registry. */
+export interface RepositoryPlace {
+  client: Client;
+  /** Host as references name it. */
+  domain: string;
+  /** Path of the repository. */
+  path: string;
+  /** Scheme, host and port of the registry. */
+  registry: URL;
+  maxManifestBytes: number;
+  policy: ResolvedRetryPolicy;
+}
+
+const ACCEPT_MANIFESTS = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].join(", ");
+
+/** What every request to a repository has in common. */
+export function repositoryAccess(
+  { domain, path, registry }: RepositoryPlace,
+  actions: readonly string[],
+  signal: AbortSignal | undefined,
+): Pick<ClientRequest, "domain" | "registry" | "repository" | "scopes" | "signal"> {
+  return { domain, registry, repository: path, scopes: [repositoryScope(path, actions)], signal };
+}
+
+/** URL below the repository. The parts are checked names, tags and digests only. */
+export function repositoryUrl({ registry, path }: RepositoryPlace, rest: string): URL {
+  return new URL(`/v2/${path}/${rest}`, registry);
+}
+
+/** What a tag, or a digest as text, stands for; see `Resolver`. */
+export async function resolveInRepository(
+  place: RepositoryPlace,
+  tagOrDigest: string,
+  { signal }: SignalOptions,
+): Promise<Descriptor> {
+  const digest = tagOrDigest.includes(":") ? parseDigest(tagOrDigest) : undefined;
+  if (digest === undefined) assertTag(tagOrDigest);
+  const head = await headManifest(place, tagOrDigest, signal);
+  const described = head && describeByHead(head, digest);
+  if (described) return described;
+  // Some registries refuse HEAD, and a refusal of HEAD has no body that would say why.
+  const answer = await requestManifest(place, "GET", tagOrDigest, signal);
+  const content = await collectManifest(place, answer, digest, signal);
+  return { mediaType: mediaTypeOf(answer), digest: content.digest, size: content.bytes.byteLength };
+}
+
+/** Whether the repository has the content of a descriptor. */
+export async function existsInRepository(
+  place: RepositoryPlace,
+  { digest, mediaType }: Descriptor,
+  { signal }: SignalOptions,
+): Promise<boolean> {
+  const kind = isManifestType(mediaType) ? "manifests" : "blobs";
+  try {
+    const answer = await place.client.request({
+      ...repositoryAccess(place, ["pull"], signal),
+      method: "HEAD",
+      url: repositoryUrl(place, `${kind}/${digest}`),
+      headers: kind === "manifests" ? { Accept: ACCEPT_MANIFESTS } : {},
+      accept: [200],
+    });
+    await discardBody(answer);
+    return true;
+  } catch (error) {
+    if (error instanceof OciError && error.code === "ERR_OCI_NOT_FOUND") return false;
+    throw error;
+  }
+}
+
+/** The content of a descriptor; see `Fetcher`. */
+export async function* fetchFromRepository(
+  place: RepositoryPlace,
+  descriptor: Descriptor,
+  { signal }: SignalOptions,
+): AsyncGenerator<Uint8Array, void> {
+  const { mediaType } = descriptor;
+  // A descriptor may come from anywhere: only a digest that is one goes into a URL.
+  const digest = parseDigest(descriptor.digest);
+  const size = descriptor.size;
+  if (isManifestType(mediaType)) {
+    const answer = await requestManifest(place, "GET", digest, signal);
+    const { bytes } = await collectManifest(place, answer, digest, signal);
+    yield* verifyStream(single(bytes), { digest, size }, { signal });
+    return;
+  }
+  const source = readBlob({
+    size,
+    policy: place.policy,
+    signal,
+    open: (offset) =>
+      place.client.request({
+        ...repositoryAccess(place, ["pull"], signal),
+        method: "GET",
+        url: repositoryUrl(place, `blobs/${digest}`),
+        headers: offset === 0 ? {} : { Range: `bytes=${offset}-${Math.max(offset, size - 1)}` },
+        accept: [200, 206],
+      }),
+  });
+  yield* verifyStream(source, { digest, size }, { signal });
+}
+
+/** The exact bytes of a manifest, and its digest: the one asked for, else sha256. */
+export async function collectManifest(
+  place: RepositoryPlace,
+  answer: HttpAnswer,
+  wanted: Digest | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ bytes: Uint8Array; digest: Digest }> {
+  const encoding = headerOf(answer, "content-encoding")?.toLowerCase() ?? "identity";
+  if (encoding !== "identity") {
+    await discardBody(answer);
+    throw protocolError(answer, `encoded as ${JSON.stringify(encoding)}`);
+  }
+  const bytes = await collectBytes(readBody(answer, signal), { maxBytes: place.maxManifestBytes, signal });
+  const digest = digestOf(bytes, wanted && digestAlgorithm(wanted));
+  const said = headerDigest(answer);
+  const differs =
+    (wanted !== undefined && wanted !== digest) ||
+    (said !== undefined && said !== digestOf(bytes, digestAlgorithm(said)));
+  if (differs) {
+    throw new CoreError(
+      "ERR_DIGEST_MISMATCH",
+      `${displayUrl(answer.url)}: asked for ${wanted ?? "a tag"}, header ${said ?? "absent"}, content ${digest}`,
+    );
+  }
+  return { bytes, digest };
+}
+
+/** Asks for a manifest by tag or digest. */
+export function requestManifest(
+  place: RepositoryPlace,
+  method: "GET" | "HEAD",
+  reference: string,
+  signal: AbortSignal | undefined,
+): Promise<HttpAnswer> {
+  return place.client.request({
+    ...repositoryAccess(place, ["pull"], signal),
+    method,
+    url: repositoryUrl(place, `manifests/${reference}`),
+    headers: { Accept: ACCEPT_MANIFESTS },
+    accept: [200],
+  });
+}
+
+/** The answer to HEAD, or nothing where only GET can tell more. */
+async function headManifest(
+  place: RepositoryPlace,
+  reference: string,
+  signal: AbortSignal | undefined,
+): Promise<HttpAnswer | undefined> {
+  try {
+    const answer = await requestManifest(place, "HEAD", reference, signal);
+    await discardBody(answer);
+    return answer;
+  } catch (error) {
+    if (
+      isLadingError(error) &&
+      error instanceof OciError &&
+      [400, 403, 404, 405].includes(error.statusCode ?? 0)
+    ) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** The descriptor by the headers alone, or nothing if they do not tell it. */
+function describeByHead(answer: HttpAnswer, wanted: Digest | undefined): Descriptor | undefined {
+  const said = headerDigest(answer);
+  const length = headerOf(answer, "content-length") ?? "";
+  const mediaType = cutParameters(headerOf(answer, "content-type") ?? "");
+  const sameAlgorithm = said && wanted && digestAlgorithm(said) === digestAlgorithm(wanted);
+  if (sameAlgorithm && said !== wanted) {
+    throw new CoreError(
+      "ERR_DIGEST_MISMATCH",
+      `${displayUrl(answer.url)}: asked for ${wanted}, header ${said}, no content`,
+    );
+  }
+  const digest = wanted ?? said;
+  if (!digest || !/^[0-9]{1,15}$/.test(length) || !isManifestType(mediaType)) return undefined;
+  return { mediaType, digest, size: Number(length) };
+}
+
+/** The digest that a registry claims, if it is one that lading computes. */
+function headerDigest(answer: HttpAnswer): Digest | undefined {
+  const text = headerOf(answer, "docker-content-digest");
+  return text !== undefined && isDigest(text) ? text : undefined;
+}
+
+function mediaTypeOf(answer: HttpAnswer): string {
+  const mediaType = cutParameters(headerOf(answer, "content-type") ?? "");
+  if (!isMediaType(mediaType)) throw protocolError(answer, "a manifest without media type");
+  return mediaType;
+}
+
+function protocolError(answer: HttpAnswer, what: string): OciError {
+  const { method, status: statusCode } = answer;
+  const url = displayUrl(answer.url);
+  return new OciError("ERR_OCI_PROTOCOL", `${method} ${url}: ${what}`, { statusCode, method, url });
+}
+
+async function* single(bytes: Uint8Array): ByteStream & AsyncGenerator<Uint8Array, void> {
+  yield bytes;
+}
