@@ -7,7 +7,7 @@
  * @module
  */
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape } from "@bufbuild/protobuf";
-import { type Client, type CallOptions as GrpcCallOptions, Metadata } from "@grpc/grpc-js";
+import { type Client, type ClientReadableStream, Metadata } from "@grpc/grpc-js";
 import type { SignalOptions } from "../core/signal.ts";
 import { missingIn } from "./answers.ts";
 import { CriError } from "./errors.ts";
@@ -54,11 +54,6 @@ export function methodName(method: DescMethod): string {
   return `${method.parent.name}/${method.name}`;
 }
 
-/** `/runtime.v1.RuntimeService/Version`. */
-export function methodPath(transport: CriTransport, method: DescMethod): string {
-  return `/runtime.${transport.apiVersion}.${methodName(method)}`;
-}
-
 /** The same memory as a `Buffer`, which is what grpc-js carries. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -78,7 +73,7 @@ export function assertCallOptions({ timeoutMs, metadata }: CriCallOptions): void
 }
 
 /** Header fields in the form of grpc-js. Texts of errors name the field and not its value. */
-export function toMetadata(fields: Readonly<Record<string, string>> = {}): Metadata {
+function toMetadata(fields: Readonly<Record<string, string>> = {}): Metadata {
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(fields)) {
     if (!/^[a-z0-9_.-]+$/.test(name) || name.startsWith("grpc-") || name.endsWith("-bin")) {
@@ -90,11 +85,6 @@ export function toMetadata(fields: Readonly<Record<string, string>> = {}): Metad
     metadata.set(name, value);
   }
   return metadata;
-}
-
-/** The deadline of a call that starts now. */
-export function toGrpcOptions({ timeoutMs }: CriCallOptions): GrpcCallOptions {
-  return timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
 }
 
 /**
@@ -124,7 +114,12 @@ export function decodeAnswer<O extends DescMessage>(
   return answer;
 }
 
-/** Makes a unary call. Options were checked before. */
+/**
+ * Makes a unary call. Options were checked before.
+ *
+ * It is read as a stream that must have one message: the unary form of grpc-js waits without end for the status
+ * behind a second one, and reports an OK status without a message as a missing function.
+ */
 export function callUnary<O extends DescMessage>(
   transport: CriTransport,
   method: DescMethod & { output: O },
@@ -132,36 +127,64 @@ export function callUnary<O extends DescMessage>(
   options: CriCallOptions,
 ): Promise<MessageShape<O>> {
   const { signal } = options;
+  const { session } = transport;
+  const name = methodName(method);
   return new Promise((resolve, reject) => {
-    if (transport.session.closed) throw transport.session.closed;
-    const call = transport.client.makeUnaryRequest(
-      methodPath(transport, method),
-      asBuffer,
-      asBuffer,
-      bytes,
-      toMetadata(options.metadata),
-      toGrpcOptions(options),
-      (error, answer) => {
-        release();
-        if (error) return reject(toCriError(error, { method: methodName(method), secrets }));
-        try {
-          resolve(decodeAnswer(method, answer ?? new Uint8Array(), secrets));
-        } catch (invalid) {
-          reject(invalid);
-        }
-      },
-    );
-    const end = (reason: unknown) => {
-      reject(reason);
-      release();
-      call.cancel();
-    };
-    const onAbort = () => end(signal?.reason);
-    const release = () => {
+    if (session.closed) throw session.closed;
+    const call = openCall(transport, method, bytes, options);
+    const answers: Buffer[] = [];
+    let settled = false;
+    const settle = (outcome: () => void) => {
+      if (settled) return;
+      settled = true;
       signal?.removeEventListener("abort", onAbort);
-      transport.session.openCalls.delete(end);
+      session.openCalls.delete(end);
+      outcome();
     };
-    transport.session.openCalls.add(end);
+    const end = (reason: unknown) =>
+      settle(() => {
+        reject(reason);
+        call.cancel();
+      });
+    const onAbort = () => end(signal?.reason);
+    session.openCalls.add(end);
     signal?.addEventListener("abort", onAbort, { once: true });
+    call.on("data", (answer: Buffer) => {
+      if (answers.push(answer) > 1) end(wrongCount(name, "more than one message"));
+    });
+    // A status that is no success comes as an error, before the end.
+    call.on("error", (error) => settle(() => reject(toCriError(error, { method: name, secrets }))));
+    call.on("end", () => {
+      const [answer] = answers;
+      if (!answer) return end(wrongCount(name, "no message"));
+      settle(() => {
+        try {
+          resolve(decodeAnswer(method, answer, secrets));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
   });
+}
+
+/** Opens a call; its messages are bytes. */
+export function openCall(
+  transport: CriTransport,
+  method: DescMethod,
+  bytes: Uint8Array,
+  { timeoutMs, metadata }: CriCallOptions,
+): ClientReadableStream<Buffer> {
+  return transport.client.makeServerStreamRequest(
+    `/runtime.${transport.apiVersion}.${methodName(method)}`,
+    asBuffer,
+    asBuffer,
+    bytes,
+    toMetadata(metadata),
+    timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
+  );
+}
+
+function wrongCount(method: string, count: string): CriError {
+  return new CriError("ERR_CRI_INVALID_RESPONSE", `${method}: the answer has ${count}`, { method });
 }

@@ -36,9 +36,6 @@ const REASONS: ReadonlySet<string> = new Set<CriErrorReason>([
 /** How a runtime says with status UNKNOWN that it lacks a function. */
 const NOT_IMPLEMENTED = /(?:^|: )not implemented(?: yet)?$/;
 
-/** What grpc-js says for an OK status without a message, which it reports as UNIMPLEMENTED. */
-const NO_MESSAGE = "No message received";
-
 /** The outcome of a failed call. */
 export interface FailedCall {
   /** The RPC, such as `RuntimeService/ContainerStatus`. */
@@ -59,7 +56,8 @@ export function toCriError(error: unknown, { method, secrets }: FailedCall): Cri
   const [name, statusCode] = STATUSES.get(number) ?? ["UNKNOWN", "ERR_CRI_UNKNOWN"];
   const details = redactSecrets(text, secrets);
   const reason = reasonOf(text);
-  const code = codeOf(number, text, statusCode);
+  // Runtimes do not always use the status for a function that they lack.
+  const code = number === 2 && NOT_IMPLEMENTED.test(text) ? "ERR_CRI_UNIMPLEMENTED" : statusCode;
   return new CriError(code, `${method}: ${name}${details && `: ${details}`}`, {
     status: { number, name },
     ...(reason ? { reason } : {}),
@@ -67,12 +65,6 @@ export function toCriError(error: unknown, { method, secrets }: FailedCall): Cri
     method,
     ...(secrets.length === 0 ? { cause: error } : {}),
   });
-}
-
-function codeOf(number: number, text: string, statusCode: CriErrorCode): CriErrorCode {
-  if (number === 2 && NOT_IMPLEMENTED.test(text)) return "ERR_CRI_UNIMPLEMENTED";
-  if (number === 12 && text === NO_MESSAGE) return "ERR_CRI_INVALID_RESPONSE";
-  return statusCode;
 }
 
 function outcomeOf(error: unknown): { number: number; text: string } {

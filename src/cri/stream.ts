@@ -7,16 +7,7 @@
  * @module
  */
 import type { DescMessage, DescMethod, MessageShape } from "@bufbuild/protobuf";
-import {
-  asBuffer,
-  type CriCallOptions,
-  type CriTransport,
-  decodeAnswer,
-  methodName,
-  methodPath,
-  toGrpcOptions,
-  toMetadata,
-} from "./call.ts";
+import { type CriCallOptions, type CriTransport, decodeAnswer, methodName, openCall } from "./call.ts";
 import type { CriError } from "./errors.ts";
 import type { EncodedRequest } from "./request.ts";
 import { toCriError } from "./status.ts";
@@ -59,14 +50,7 @@ async function* readAnswers<O extends DescMessage>(
   if (left.aborted) return;
   signal?.throwIfAborted();
   if (transport.session.closed) throw transport.session.closed;
-  const call = transport.client.makeServerStreamRequest(
-    methodPath(transport, method),
-    asBuffer,
-    asBuffer,
-    bytes,
-    toMetadata(options.metadata),
-    toGrpcOptions(options),
-  );
+  const call = openCall(transport, method, bytes, options);
   let closed: CriError | undefined;
   const cancel = () => call.cancel();
   const end = (reason: CriError) => {
@@ -79,7 +63,7 @@ async function* readAnswers<O extends DescMessage>(
   // An error after the iteration has ended has no reader.
   call.on("error", () => {});
   try {
-    for await (const answer of call as AsyncIterable<Buffer>) {
+    for await (const answer of call as AsyncIterable<Uint8Array>) {
       // What is still in the buffer does not count once the caller has given the call up.
       signal?.throwIfAborted();
       if (closed) throw closed;

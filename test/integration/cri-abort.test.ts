@@ -186,6 +186,16 @@ test("a stream gives what came before an error, then the error, then its end", a
   assert.deepEqual(ids, ["0", "1", "2"]);
 });
 
+test("a slow reader gets the error behind the answers too", async () => {
+  const stream = cri.runtime.streamPodSandboxes({});
+  for (let at = 0; at < 3; at++) {
+    assert.equal((await stream.next()).value?.podSandboxes[0]?.id, `${at}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await assert.rejects(stream.next(), { code: "ERR_CRI_INTERNAL" });
+  assert.deepEqual(await stream.next(), { done: true, value: undefined });
+});
+
 test("a stream may be empty", async () => {
   assert.deepEqual(await cri.runtime.streamContainerStats({}).next(), { done: true, value: undefined });
 });
