@@ -111,7 +111,7 @@ export function parseReference(text: string, options: ParseReferenceOptions = {}
   if (path.toLowerCase() !== path) {
     throw invalid(`invalid reference format: repository name (${path}) must be lowercase`, text);
   }
-  return parseRawReference(`${domain}/${remainder}`, options);
+  return parseByGrammar(`${domain}/${remainder}`, options, text);
 }
 
 /**
@@ -124,18 +124,7 @@ export function parseReference(text: string, options: ParseReferenceOptions = {}
  */
 export function parseRawReference(text: string, options: ParseReferenceOptions = {}): Reference {
   if (text.length > MAX_TEXT_LENGTH) throw invalid("invalid reference format", text);
-  const match = REFERENCE.exec(text);
-  if (!match) {
-    if (text === "") throw invalid("repository name must have at least one component", text);
-    if (REFERENCE.test(text.toLowerCase())) throw invalid("repository name must be lowercase", text);
-    throw invalid("invalid reference format", text);
-  }
-  const [, domain = "", path = "", tag, digest] = match;
-  checkLength({ domain, path }, text, options);
-  const reference: Reference = { domain, path };
-  if (tag !== undefined) reference.tag = tag;
-  if (digest !== undefined) reference.digest = digestIn(digest, text);
-  return reference;
+  return parseByGrammar(text, options, text);
 }
 
 /**
@@ -270,6 +259,22 @@ function splitFamiliarName(text: string): [domain: string, remainder: string] {
   }
   const isDomain = first === "localhost" || /[.:]/.test(first) || first.toLowerCase() !== first;
   return isDomain ? [first, rest] : [DEFAULT_DOMAIN, text];
+}
+
+/** `given` is what the caller passed, for errors. */
+function parseByGrammar(text: string, options: ParseReferenceOptions, given: string): Reference {
+  const match = REFERENCE.exec(text);
+  if (!match) {
+    if (text === "") throw invalid("repository name must have at least one component", given);
+    if (REFERENCE.test(text.toLowerCase())) throw invalid("repository name must be lowercase", given);
+    throw invalid("invalid reference format", given);
+  }
+  const [, domain = "", path = "", tag, digest] = match;
+  checkLength({ domain, path }, given, options);
+  const reference: Reference = { domain, path };
+  if (tag !== undefined) reference.tag = tag;
+  if (digest !== undefined) reference.digest = digestIn(digest, given);
+  return reference;
 }
 
 function checkLength(
