@@ -47,8 +47,11 @@ const MAX_DISCARD_MS = 2000;
 export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
   const { dispatcher, method, url, headers, body, signal, headersTimeoutMs, bodyTimeoutMs } = request;
   signal?.throwIfAborted();
+  const source: { failure?: { error: unknown } } = {};
   const content =
-    body === undefined || body instanceof Uint8Array ? body : Readable.from(body, { objectMode: false });
+    body === undefined || body instanceof Uint8Array
+      ? body
+      : Readable.from(watched(body, source), { objectMode: false });
   try {
     const answer = await undiciRequest(url, {
       dispatcher,
@@ -61,7 +64,20 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
     });
     return { method, url, status: answer.statusCode, headers: answer.headers, body: answer.body };
   } catch (error) {
-    throw requestError(error, request);
+    throw source.failure ? source.failure.error : requestError(error, request);
+  }
+}
+
+/** Passes a stream on, and remembers its failure: that is the caller's, not the network's. */
+async function* watched(
+  body: ByteStream,
+  source: { failure?: { error: unknown } },
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* body;
+  } catch (error) {
+    source.failure = { error };
+    throw error;
   }
 }
 
@@ -82,7 +98,7 @@ function requestError(
   { method, url, signal }: Pick<HttpRequest, "url" | "signal"> & { method: string },
 ): unknown {
   if (signal?.aborted) return signal.reason;
-  // An error of ours came out of the body that was sent, or out of a look-up.
+  // An error of ours came out of a look-up, or ended the client.
   if (isLadingError(error)) return error;
   const reason =
     error instanceof Error ? error.message || String((error as { code?: unknown }).code) : String(error);

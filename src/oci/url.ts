@@ -25,13 +25,7 @@ export function registryUrl(domain: string, plainHttp: PlainHttp = []): URL {
   const host = domain === DOCKER_DOMAIN ? DOCKER_HOST : domain;
   const secure = URL.canParse(`https://${host}/`) ? new URL(`https://${host}/`) : undefined;
   // What the URL parser takes for something else than a host (user information, a path) is no domain.
-  if (
-    !secure ||
-    secure.username !== "" ||
-    secure.pathname !== "/" ||
-    secure.search !== "" ||
-    secure.hash !== ""
-  ) {
+  if (secure?.username !== "" || secure.pathname !== "/" || secure.search !== "" || secure.hash !== "") {
     throw new CoreError(
       "ERR_REFERENCE_INVALID",
       `${JSON.stringify(domain.slice(0, 255))} is not a registry's host`,
