@@ -71,6 +71,8 @@ export type PolicyErrorCode =
   | "ERR_POLICY_REFERENCE"
   /** The manifest cannot be had, does not match its digest, or cannot be read. */
   | "ERR_POLICY_MANIFEST"
+  /** An index was found, and which image of it is meant is not said, or it has no such image. */
+  | "ERR_POLICY_INSTANCE"
   /** The stored signatures cannot be had or read, or are too many. */
   | "ERR_POLICY_SIGNATURES"
   /** Deciding needs something that this version does not do. */
@@ -101,6 +103,7 @@ const DECIDING: Readonly<Partial<Record<PolicyErrorCode, PolicyErrorClass>>> = {
   ERR_POLICY_REQUIREMENT: "policy-requirement",
   ERR_POLICY_REFERENCE: "other",
   ERR_POLICY_MANIFEST: "other",
+  ERR_POLICY_INSTANCE: "other",
   ERR_POLICY_SIGNATURES: "other",
   ERR_POLICY_UNSUPPORTED: "other",
   ERR_POLICY_FILE: "other",

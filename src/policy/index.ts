@@ -1,1 +1,71 @@
-export {};
+/**
+ * containers-policy.json: read strictly, decided as CRI-O, podman and skopeo decide.
+ *
+ * @module
+ */
+export {
+  type CrioPolicyOptions,
+  type CrioPolicyPath,
+  createReference,
+  policyPathFor,
+} from "./crio.ts";
+export {
+  PolicyError,
+  type PolicyErrorClass,
+  type PolicyErrorCode,
+  type PolicyErrorOptions,
+} from "./errors.ts";
+export {
+  type CollectedSignature,
+  dockerImage,
+  type EvaluateOptions,
+  type Evidence,
+  evaluateRequirements,
+  type PolicyImage,
+} from "./evaluate.ts";
+export type { InstanceChoice, ReadPolicyFile } from "./evidence.ts";
+export { formatPolicy } from "./format.ts";
+export { matchesIdentity } from "./identity.ts";
+export {
+  type LoadedPolicy,
+  type LoadNamespacePolicyOptions,
+  type LoadPolicyOptions,
+  loadPolicy,
+  loadPolicyFiles,
+  loadPolicyForNamespace,
+} from "./load.ts";
+export { manifestDigest, manifestMatchesDigest } from "./manifest-digest.ts";
+export { createMessage, criErrorMessage, pullMessage } from "./messages.ts";
+export { type ParsePolicyOptions, parsePolicy } from "./parse.ts";
+export { type PayloadFormat, parsePayload, type SignedPayload } from "./payload.ts";
+export { parseImageReference } from "./reference.ts";
+export {
+  dockerDaemonLookup,
+  dockerLookup,
+  type PolicyScope,
+  pathLookup,
+  type ScopeLookup,
+  type SelectedRequirements,
+  type StorageImage,
+  selectRequirements,
+  storageLookup,
+  unknownDigestLookup,
+} from "./scope.ts";
+export { validateScope } from "./scope-validate.ts";
+export {
+  parseSignatureBlob,
+  type SigstoreSignature,
+  type SimpleSignature,
+  type StoredSignature,
+} from "./signature-blob.ts";
+export {
+  emptySource,
+  type SignatureSource,
+  type SignedImage,
+  sigstoreAttachments,
+} from "./signature-source.ts";
+export type { SignatureStep } from "./sigstore.ts";
+export type { FileContent } from "./trust-root.ts";
+export type * from "./types.ts";
+export type * from "./verdict.ts";
+export { createVerifier, type Verifier, type VerifierOptions, type VerifyOptions } from "./verifier.ts";

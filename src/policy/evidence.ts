@@ -1,0 +1,193 @@
+/**
+ * Collecting what is known about an image: its manifest, its signatures, and the files that requirements name.
+ *
+ * The reference is resolved once. What it named at that moment is what the verdict is about.
+ *
+ * @module
+ */
+import type { Digest } from "../core/digest.ts";
+import { wantedPlatforms } from "../core/peer-platform.ts";
+import type { Platform } from "../core/platform.ts";
+import type { Reference } from "../core/reference.ts";
+import { raceSignal, type SignalOptions } from "../core/signal.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { fetchManifest } from "../oci/fetch.ts";
+import type { IndexDocument, ManifestDocument } from "../oci/manifest.ts";
+import type { ReadStore } from "../oci/store.ts";
+import { messageOf, PolicyError } from "./errors.ts";
+import type { CollectedSignature } from "./evaluate.ts";
+import { manifestDigest } from "./manifest-digest.ts";
+import { type SignatureSource, type SignedImage, signaturesError } from "./signature-source.ts";
+import { type FileContent, sourcePaths, trustPaths } from "./trust-root.ts";
+import type { PolicyRequirement } from "./types.ts";
+import type { SourceReport } from "./verdict.ts";
+
+/** Which image of an index is meant. */
+export interface InstanceChoice {
+  /** The platform to choose the image for, as containers/image chooses it. */
+  platform?: Platform | undefined;
+  /** The digest of the image; it must be the named image itself or an entry of the named index. */
+  instanceDigest?: string | undefined;
+}
+
+/** The manifest of a single image. */
+export interface ResolvedImage {
+  readonly manifest: Uint8Array;
+  /** SHA-256 digest of the manifest. */
+  readonly digest: Digest;
+  /** Digest of the index that it was found in. */
+  readonly indexDigest?: Digest | undefined;
+}
+
+/**
+ * The manifest of the single image that a reference names, verified.
+ *
+ * @throws {PolicyError} `ERR_POLICY_MANIFEST` if it cannot be had, is not what its digest says, can be read in
+ * two ways, or is a Docker schema 1 manifest.
+ * @throws {PolicyError} `ERR_POLICY_INSTANCE` for an index without a choice that fits.
+ */
+export async function resolveImage(
+  store: ReadStore,
+  reference: Reference,
+  choice: InstanceChoice,
+  { signal }: SignalOptions,
+): Promise<ResolvedImage> {
+  const target = reference.digest ?? reference.tag ?? "latest";
+  const top = await orManifestError(signal, () => fetchManifest(store, target, { signal }));
+  const topDigest = manifestDigest(top.bytes);
+  if (reference.digest !== undefined && reference.digest !== topDigest) {
+    throw new PolicyError(
+      "ERR_POLICY_MANIFEST",
+      `Manifest does not match provided manifest digest ${reference.digest}`,
+    );
+  }
+  if (top.kind === "manifest") {
+    if (choice.instanceDigest !== undefined && choice.instanceDigest !== topDigest) {
+      throw noInstance(`${topDigest} is a single image, not ${choice.instanceDigest}`);
+    }
+    return { manifest: top.bytes, digest: topDigest };
+  }
+  const entry = chooseInstance(top, choice);
+  const instance = await orManifestError(signal, () => fetchManifest(store, entry, { signal }));
+  return { ...assertInstance(instance, entry), indexDigest: topDigest };
+}
+
+function assertInstance(
+  instance: ManifestDocument | IndexDocument,
+  { digest: wanted }: Descriptor,
+): Pick<ResolvedImage, "manifest" | "digest"> {
+  if (instance.kind !== "manifest") throw noInstance(`${wanted} is an index within an index`);
+  const digest = manifestDigest(instance.bytes);
+  if (digest !== wanted) {
+    throw new PolicyError(
+      "ERR_POLICY_MANIFEST",
+      `Manifest does not match provided manifest digest ${wanted}`,
+    );
+  }
+  return { manifest: instance.bytes, digest };
+}
+
+function chooseInstance({ value }: IndexDocument, { platform, instanceDigest }: InstanceChoice): Descriptor {
+  const { manifests } = value;
+  if (instanceDigest !== undefined) {
+    const entry = manifests.find(({ digest }) => digest === instanceDigest);
+    if (entry) return entry;
+    throw noInstance(`the index has no entry ${instanceDigest}`);
+  }
+  if (!platform) throw noInstance("the reference names an index: a platform or an instance must be chosen");
+  for (const { os, architecture, variant = "" } of wantedPlatforms(platform)) {
+    const entry = manifests.find(
+      ({ platform: offered }) =>
+        offered?.os === os && offered.architecture === architecture && (offered.variant ?? "") === variant,
+    );
+    if (entry) return entry;
+  }
+  throw noInstance(
+    `no image found in image index for architecture ${platform.architecture}, OS ${platform.os}`,
+  );
+}
+
+/** Signatures of an image from every source, in order. */
+export async function collectSignatures(
+  sources: readonly SignatureSource[],
+  image: SignedImage,
+  { signal }: SignalOptions,
+): Promise<{ signatures: CollectedSignature[]; reports: SourceReport[] }> {
+  const signatures: CollectedSignature[] = [];
+  const reports: SourceReport[] = [];
+  for (const source of sources) {
+    const { name } = source;
+    try {
+      signal?.throwIfAborted();
+      const found = await raceSignal(source.list(image, { signal }), signal);
+      for (const signature of found) signatures.push({ source: name, signature });
+      reports.push({ name, found: found.length });
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw signaturesError(name, cause);
+    }
+  }
+  return { signatures, reports };
+}
+
+/** Reads a file that a policy names. */
+export type ReadPolicyFile = (path: string, options: SignalOptions) => Promise<Uint8Array>;
+
+/**
+ * Reads every file that requirements name. A file that cannot be read fails where its content is asked for, so
+ * that the requirement that needs it is the one that is not met.
+ */
+export async function readTrustFiles(
+  requirements: readonly PolicyRequirement[],
+  readFile: ReadPolicyFile | undefined,
+  { signal }: SignalOptions,
+): Promise<FileContent> {
+  const contents = new Map<string, Uint8Array | PolicyError>();
+  for (const path of new Set(requirements.flatMap(pathsOf))) {
+    contents.set(path, await readOrError(path, readFile, signal));
+  }
+  return (path) => {
+    const content = contents.get(path) ?? trustError(path, new TypeError("not among the files read"));
+    if (content instanceof PolicyError) throw content;
+    return content;
+  };
+}
+
+function pathsOf(requirement: PolicyRequirement): readonly string[] {
+  if (requirement.type === "signedBy") return sourcePaths(requirement.keys);
+  return requirement.type === "sigstoreSigned" ? trustPaths(requirement.trust) : [];
+}
+
+async function readOrError(
+  path: string,
+  readFile: ReadPolicyFile | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array | PolicyError> {
+  try {
+    if (!readFile) throw new TypeError("the verifier was given no way to read files");
+    const content = await raceSignal(readFile(path, { signal }), signal);
+    if (!(content instanceof Uint8Array)) throw new TypeError("readFile gave something other than bytes");
+    return content;
+  } catch (cause) {
+    signal?.throwIfAborted();
+    return trustError(path, cause);
+  }
+}
+
+function trustError(path: string, cause: unknown): PolicyError {
+  return new PolicyError("ERR_POLICY_TRUST_ROOT", `reading ${path}: ${messageOf(cause)}`, { cause });
+}
+
+async function orManifestError<T>(signal: AbortSignal | undefined, fetch: () => Promise<T>): Promise<T> {
+  try {
+    signal?.throwIfAborted();
+    return await raceSignal(fetch(), signal);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw new PolicyError("ERR_POLICY_MANIFEST", `reading manifest: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function noInstance(message: string): PolicyError {
+  return new PolicyError("ERR_POLICY_INSTANCE", message);
+}

@@ -1,0 +1,161 @@
+/**
+ * Where signatures of an image are looked for.
+ *
+ * @module
+ */
+import type { Digest } from "../core/digest.ts";
+import { isLadingError } from "../core/errors.ts";
+import { OCI_MANIFEST, SIMPLE_SIGNING } from "../core/media-types.ts";
+import type { SignalOptions } from "../core/signal.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { cosignTag } from "../oci/digest-tag.ts";
+import { OciError } from "../oci/errors.ts";
+import { fetchBlob, fetchManifest } from "../oci/fetch.ts";
+import type { ReadStore } from "../oci/store.ts";
+import { PolicyError } from "./errors.ts";
+import type { SigstoreSignature, StoredSignature } from "./signature-blob.ts";
+
+/** The image that signatures are looked for. */
+export interface SignedImage {
+  /** Full name of the repository, such as `docker.io/library/busybox`. */
+  readonly repository: string;
+  /** The repository's content. */
+  readonly store: ReadStore;
+  /** SHA-256 digest of the single image's manifest. */
+  readonly digest: Digest;
+}
+
+/**
+ * A place that signatures are looked for.
+ *
+ * Failing to look must reject: an empty list says that there is no signature. Signatures need not be verified
+ * in any way, but the list must be bounded.
+ */
+export interface SignatureSource {
+  /** The name of the place in verdicts. */
+  readonly name: string;
+  /**
+   * Formats that this place can hold. Together the sources of a verifier are taken to be every place that
+   * signatures of these formats can be in.
+   */
+  readonly formats: readonly StoredSignature["format"][];
+  /** The signatures of an image, in the order in which they are to be tried. */
+  list(image: SignedImage, options: SignalOptions): Promise<readonly StoredSignature[]>;
+}
+
+/** Longest payload of a signature, in bytes. */
+const MAX_SIGNATURE_BYTES = 4 * 1024 * 1024;
+/** More attachments than this are taken for an attack or a fault. */
+const MAX_SIGNATURES = 128;
+/** Most bytes of signature payloads kept for one image. */
+const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Signatures that cosign (up to version 2) attached: the layers of the manifest that the tag `sha256-….sig` of
+ * the same repository names.
+ *
+ * Every layer is fetched and its digest verified; layers that are no signatures are listed too, without their
+ * content. Nodes read attachments only where registries.d says `use-sigstore-attachments: true`: pass this
+ * source for such a repository only.
+ *
+ * Its `list` rejects with a {@link PolicyError} `ERR_POLICY_SIGNATURES` for more than 128 layers, one longer
+ * than 4 MiB (4194304 bytes), payloads of more than 32 MiB together, a manifest of another media type, and every
+ * failure but that there is no such tag.
+ */
+export function sigstoreAttachments(): SignatureSource {
+  return {
+    name: "sigstore-attachments",
+    formats: ["sigstore-json"],
+    async list({ store, digest }, { signal }) {
+      const descriptor = await resolveAttachments(store, cosignTag(digest, "sig"), signal);
+      if (!descriptor) return [];
+      return fetchAttachments(store, descriptor, signal);
+    },
+  };
+}
+
+/**
+ * A place that is known to hold no signatures: a lookaside directory that a node does not have, or attachments
+ * that its registries.d does not let it read.
+ *
+ * With it, an image without signatures elsewhere is rejected as unsigned, as the node would.
+ */
+export function emptySource(
+  name: string,
+  formats: SignatureSource["formats"] = ["simple-signing", "sigstore-json"],
+): SignatureSource {
+  return { name, formats, list: async () => [] };
+}
+
+async function resolveAttachments(
+  store: ReadStore,
+  tag: string,
+  signal: AbortSignal | undefined,
+): Promise<Descriptor | undefined> {
+  try {
+    return await store.resolve(tag, { signal });
+  } catch (error) {
+    if (isManifestUnknown(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Whether an error says that there is no such manifest, and not that something else is missing or wrong.
+ *
+ * A registry's own codes count before the status, with the spellings that Red Hat's registry and Harbor use.
+ */
+function isManifestUnknown(error: unknown): boolean {
+  if (!(error instanceof OciError)) return false;
+  if (error.errors.length > 0) {
+    return error.errors.some(
+      ({ code, message = "" }) =>
+        code === "MANIFEST_UNKNOWN" || (code === "UNKNOWN" && /not found/i.test(message)),
+    );
+  }
+  return error.code === "ERR_OCI_NOT_FOUND" && (error.statusCode === undefined || error.statusCode === 404);
+}
+
+async function fetchAttachments(
+  store: ReadStore,
+  descriptor: Descriptor,
+  signal: AbortSignal | undefined,
+): Promise<SigstoreSignature[]> {
+  if (descriptor.mediaType !== OCI_MANIFEST) {
+    throw unreadable(`unexpected MIME type for sigstore attachment manifest: ${descriptor.mediaType}`);
+  }
+  const manifest = await fetchManifest(store, descriptor, { signal });
+  if (manifest.kind !== "manifest") throw unreadable("sigstore attachments in an index");
+  const { layers } = manifest.value;
+  if (layers.length > MAX_SIGNATURES) {
+    throw unreadable(`${layers.length} sigstore attachments, more than ${MAX_SIGNATURES}`);
+  }
+  const attachments: SigstoreSignature[] = [];
+  let total = 0;
+  for (const layer of layers) {
+    const payload = await fetchBlob(store, layer, { maxBytes: MAX_SIGNATURE_BYTES, signal });
+    const isSignature = layer.mediaType === SIMPLE_SIGNING;
+    if (isSignature) total += payload.byteLength;
+    if (total > MAX_TOTAL_BYTES) throw unreadable(`signatures of more than ${MAX_TOTAL_BYTES} bytes`);
+    attachments.push({
+      format: "sigstore-json",
+      mediaType: layer.mediaType,
+      payload: isSignature ? payload : new Uint8Array(0),
+      annotations: new Map(Object.entries(layer.annotations ?? {})),
+    });
+  }
+  return attachments;
+}
+
+/**
+ * An error about signatures that cannot be had, whatever was thrown; a {@link PolicyError} stays as it is.
+ */
+export function signaturesError(source: string, cause: unknown): PolicyError {
+  if (cause instanceof PolicyError) return cause;
+  const message = isLadingError(cause) || cause instanceof Error ? cause.message : String(cause);
+  return new PolicyError("ERR_POLICY_SIGNATURES", `reading signatures from ${source}: ${message}`, { cause });
+}
+
+function unreadable(message: string): PolicyError {
+  return new PolicyError("ERR_POLICY_SIGNATURES", message);
+}
