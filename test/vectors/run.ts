@@ -1,7 +1,7 @@
 /**
  * Runs vector suites: `node test/vectors/run.ts [DIR] [--base DIR] [--only SUITE,SUITE]`.
  *
- * Every `*.json` file of DIR is a suite, run by the adapter of its name in `suites/`. A suite without adapter,
+ * Every `*.json` file of DIR is a suite, run by the adapter in `suites/` that its `suite` field names. A suite without adapter,
  * a suite file that cannot be read, an empty folder and a suite of `--only` without file are failures. Cases
  * of `disputed.json` are run and printed but counted apart. The last line is `N passed, N failed`.
  */
@@ -76,11 +76,12 @@ async function runFolder(only: string[] | undefined): Promise<Counts> {
 async function runFile(file: string): Promise<Counts> {
   const counts: Counts = { passed: 0, failed: 0, disputed: 0 };
   const name = suiteName(file);
+  let suite: string;
   let cases: VectorCase[];
   let adapter: VectorSuite | undefined;
   try {
-    cases = readSuite(join(folder, file));
-    adapter = await loadAdapter(name);
+    ({ suite, cases } = readSuite(join(folder, file)));
+    adapter = await loadAdapter(suite);
   } catch (error) {
     console.log(`${name}: cannot be run: ${messageOf(error)}`);
     return { ...counts, failed: 1 };
@@ -92,7 +93,7 @@ async function runFile(file: string): Promise<Counts> {
   const failures: string[] = [];
   for (const vector of cases) {
     const found = await runCase(adapter, vector);
-    const reason = disputed.get(caseKey(name, vector.name));
+    const reason = disputed.get(caseKey(suite, vector.name));
     if (reason !== undefined) {
       counts.disputed++;
       failures.push(
@@ -129,6 +130,7 @@ async function runCase(adapter: VectorSuite, vector: VectorCase): Promise<Mismat
 }
 
 async function loadAdapter(name: string): Promise<VectorSuite | undefined> {
+  if (!/^[A-Za-z0-9-]+$/.test(name)) throw new TypeError(`no name of a suite: ${JSON.stringify(name)}`);
   const path = join(import.meta.dirname, "suites", `${name}.ts`);
   if (!existsSync(path)) return undefined;
   const { default: adapter } = (await import(path)) as { default?: Partial<VectorSuite> };
@@ -136,14 +138,14 @@ async function loadAdapter(name: string): Promise<VectorSuite | undefined> {
   return adapter as VectorSuite;
 }
 
-function readSuite(path: string): VectorCase[] {
+function readSuite(path: string): { suite: string; cases: VectorCase[] } {
   const found = new Map<string, JsonNode>();
   for (const { key, value } of members(parseJson(readFileSync(path), { maxBytes: MAX_FILE_BYTES }))) {
     found.set(key, value);
   }
-  const cases = found.get("cases");
-  if (!cases) throw new TypeError("no cases");
-  return items(cases).map(readCase);
+  const [suite, cases] = [found.get("suite"), found.get("cases")];
+  if (!suite || !cases) throw new TypeError("no suite or no cases");
+  return { suite: stringOf(suite), cases: items(cases).map(readCase) };
 }
 
 function readCase(node: JsonNode): VectorCase {
