@@ -238,7 +238,7 @@ function describe({ number, type, oneof, deprecated, redacted }: FieldItem): str
   return `${number} ${type}${marks.join("")}`;
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const [tablePath, protoPath] = process.argv.slice(2);
   if (!tablePath || !protoPath) {
     console.error("usage: node test/vectors/compare-cri-contract.ts TABLE.json FILE.proto");
