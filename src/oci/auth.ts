@@ -53,8 +53,15 @@ export interface Auth {
   answer(
     access: AccessRequest,
     challenges: readonly string[],
-    rejected: string | undefined,
+    rejected: Rejected,
   ): Promise<string | undefined>;
+}
+
+/** What a request was sent with when it was challenged. */
+export interface Rejected {
+  authorization: string | undefined;
+  /** Whether it was got for this request: asking for the same again would bring nothing better. */
+  fresh: boolean;
 }
 
 interface CachedToken {
@@ -76,7 +83,7 @@ export function createAuth({ credentials, allowsHttp, trustOrigin, now, send }: 
   return {
     async authorize(access) {
       const challenge = challenges.get(access.registry.origin);
-      return challenge && respond(access, challenge, undefined);
+      return challenge && respond(access, challenge, { authorization: undefined, fresh: false });
     },
     async answer(access, lines, rejected) {
       const usable = parseChallenges(lines).find(isUsable);
@@ -92,16 +99,16 @@ export function createAuth({ credentials, allowsHttp, trustOrigin, now, send }: 
   async function respond(
     access: AccessRequest,
     challenge: Challenge,
-    rejected: string | undefined,
+    rejected: Rejected,
   ): Promise<string | undefined> {
     const authorization =
       challenge.scheme === "basic"
         ? await basic(access, rejected)
         : await bearer(access, challenge, rejected);
-    return authorization === rejected ? undefined : authorization;
+    return authorization === rejected.authorization ? undefined : authorization;
   }
 
-  async function basic(access: AccessRequest, rejected: string | undefined): Promise<string | undefined> {
+  async function basic(access: AccessRequest, rejected: Rejected): Promise<string | undefined> {
     const key = cacheKey(access, "basic", undefined, []);
     return cachedOr(key, rejected, access.signal, async (signal) => {
       const found = await credentials(access.domain, { repository: access.repository, signal });
@@ -115,7 +122,7 @@ export function createAuth({ credentials, allowsHttp, trustOrigin, now, send }: 
   async function bearer(
     access: AccessRequest,
     { params }: Challenge,
-    rejected: string | undefined,
+    rejected: Rejected,
   ): Promise<string | undefined> {
     const { registry, domain, repository, scopes } = access;
     const { realm = "", service } = params;
@@ -141,13 +148,15 @@ export function createAuth({ credentials, allowsHttp, trustOrigin, now, send }: 
   /** What is cached, unless it has expired or was rejected; else the result of the one run for this key. */
   async function cachedOr(
     key: string,
-    rejected: string | undefined,
+    { authorization, fresh }: Rejected,
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<string | undefined>,
   ): Promise<string | undefined> {
     const cached = tokens.get(key);
-    if (cached && cached.authorization !== rejected && cached.expiresAt > now()) return cached.authorization;
-    if (cached) tokens.delete(key);
+    const refused = cached !== undefined && cached.authorization === authorization;
+    if (refused && fresh) return undefined;
+    if (cached && !refused && cached.expiresAt > now()) return cached.authorization;
+    tokens.delete(key);
     return flights.run(key, work, signal);
   }
 

@@ -147,7 +147,7 @@ export function createClient(options: ClientOptions = {}): Client {
       const challenged = answer.status === 401 || (answer.status === 403 && lines.some(wantsOtherScope));
       const error = await answerError(answer, { signal, now });
       if (!challenged || !resendable || answers >= MAX_ANSWERS) throw error;
-      const next = await auth.answer(request, lines, authorization);
+      const next = await auth.answer(request, lines, { authorization, fresh: answers > 0 });
       if (next === undefined) throw error;
       authorization = next;
     }

@@ -59,6 +59,8 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
       headers: { ...headers },
       body: content ?? null,
       signal: signal ?? null,
+      // Without this a connection serves no other request after a HEAD.
+      reset: false,
       headersTimeout: headersTimeoutMs,
       bodyTimeout: bodyTimeoutMs,
     });

@@ -169,7 +169,7 @@ test("a 404 keeps the registry's own codes, also for a tag asked by HEAD", async
     (error: { message: string; errors: unknown[]; code: string }) => {
       assert.equal(error.code, "ERR_OCI_NOT_FOUND");
       assert.deepEqual(error.errors, [{ code: "DENIED", message: "no\u001b[31m", detail: { n: 1 } }]);
-      assert.doesNotMatch(error.message, /\u001b/);
+      assert.ok(!error.message.includes("\u001b"));
       return true;
     },
   );
