@@ -49,6 +49,7 @@ const LOWER_HEX = /^[0-9a-f]+$/;
  *
  * @throws {CoreError} `ERR_DIGEST_INVALID` for a text outside the grammar, of wrong length or in upper case.
  * @throws {CoreError} `ERR_DIGEST_UNSUPPORTED` for another algorithm.
+ * @throws {TypeError} For anything but a text.
  * @see {@link https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests}
  */
 export function parseDigest(text: string): Digest {
@@ -74,6 +75,8 @@ export function parseDigest(text: string): Digest {
 
 /** Whether a text is a digest that {@link parseDigest} accepts. */
 export function isDigest(text: string): text is Digest {
+  // A regular expression would take a list of one text for that text.
+  if (typeof text !== "string") return false;
   const match = GRAMMAR.exec(text);
   const algorithm = match?.[1] ?? "";
   const encoded = match?.[2] ?? "";
@@ -228,6 +231,7 @@ function checkContent(digester: Digester, { digest, size }: ContentExpectation):
 }
 
 function splitDigest(text: string): [algorithm: string, encoded: string] {
+  if (typeof text !== "string") throw new TypeError("a digest is a text");
   const match = GRAMMAR.exec(text);
   if (!match?.[1] || !match[2]) {
     throw new CoreError("ERR_DIGEST_INVALID", `invalid checksum digest format: ${shown(text)}`);

@@ -219,7 +219,7 @@ export function withDigest<T extends LexicalReference, D extends string>(
   reference: T,
   digest: D,
 ): Omit<T, "digest"> & { digest: D } {
-  if (digest.length > MAX_TEXT_LENGTH || !DIGEST_ONLY.test(digest)) {
+  if (typeof digest !== "string" || digest.length > MAX_TEXT_LENGTH || !DIGEST_ONLY.test(digest)) {
     throw invalid("invalid digest format", digest);
   }
   return { ...reference, digest };
@@ -237,7 +237,7 @@ export function isReferenceDomain(text: string): boolean {
 
 /** Whether a text is a tag by the grammar. */
 export function isTag(text: string): boolean {
-  return TAG_ONLY.test(text);
+  return typeof text === "string" && TAG_ONLY.test(text);
 }
 
 /** Whether a text is an identifier: 64 lower-case hexadecimal digits, which no name can be. */

@@ -29,7 +29,7 @@ test("an empty stream is no bytes, also with the limit 0", async () => {
   assert.deepEqual(await collectBytes(streamOf(new Uint8Array()), { maxBytes: 0 }), new Uint8Array());
 });
 
-test("a byte more fails, releases the source and is not delivered", async () => {
+test("CVE-2020-1702: a byte more fails, releases the source and is not delivered", async () => {
   const { stream, released } = tracked("ab", "c", "d");
   const seen: string[] = [];
   await assert.rejects(

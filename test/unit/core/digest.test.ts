@@ -60,11 +60,17 @@ const REFUSED: [text: string, code: string][] = [
   ["constructor:x", "ERR_DIGEST_UNSUPPORTED"],
 ];
 
-test("everything else is refused before a path or URL can be made of it", () => {
+test("CVE-2024-3727: everything else is refused before a path or URL can be made of it", () => {
   for (const [text, code] of REFUSED) {
     assert.throws(() => parseDigest(text), { code }, text);
     assert.equal(isDigest(text), false, text);
   }
+});
+
+test("a list of one digest is no digest", () => {
+  const list = [`sha256:${ABC}`] as unknown as string;
+  assert.throws(() => parseDigest(list), TypeError);
+  assert.equal(isDigest(list), false);
 });
 
 test("a hostile megabyte is refused quickly, with a short message", () => {

@@ -124,6 +124,13 @@ test("no part can smuggle in another", () => {
   }
 });
 
+test("a list of one text is no part of a reference", () => {
+  const name = { domain: "quay.io", path: "a" };
+  assert.throws(() => withTag(name, ["1"] as unknown as string));
+  assert.throws(() => withDigest(name, [digest] as unknown as string));
+  assert.equal(isTag(["1"] as unknown as string), false);
+});
+
 test("familiar names shorten the default domain and library only", () => {
   assert.equal(familiarName({ domain: "docker.io", path: "library/x" }), "x");
   assert.equal(familiarName({ domain: "docker.io", path: "library/x/y" }), "library/x/y");
