@@ -16,14 +16,8 @@ export * from "./json-parse.ts";
 export * from "./json-plain.ts";
 export * from "./json-read.ts";
 export {
-  type JsonArray,
-  type JsonBoolean,
   type JsonNode,
-  type JsonNull,
-  type JsonNumber,
   type JsonObject,
-  type JsonString,
-  type JsonText,
   jsonError,
   pathOf,
   positionOf,
