@@ -25,11 +25,11 @@ export interface CriCallOptions extends SignalOptions {
   metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Packages of the interface, in the order in which they are tried. */
-export const API_VERSIONS = ["v1", "v1alpha2"] as const;
-
 /** A package of the interface: `runtime.v1` or `runtime.v1alpha2`. */
-export type CriApiVersion = (typeof API_VERSIONS)[number];
+export type CriApiVersion = "v1" | "v1alpha2";
+
+/** The packages, in the order in which they are tried. */
+export const API_VERSIONS: readonly CriApiVersion[] = ["v1", "v1alpha2"];
 
 /** What the calls of a connection share. */
 export interface CriSession {

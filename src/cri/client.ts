@@ -26,15 +26,10 @@ export type ServerStreamingFunction<I extends DescMessage, O extends DescMessage
   options?: CriCallOptions,
 ) => AsyncIterableIterator<MessageShape<O>, void>;
 
-/** What is known of a method at compile time. */
-interface MethodTypes {
-  methodKind: string;
-  input: DescMessage;
-  output: DescMessage;
-}
-
-/** A service whose methods are known at compile time. */
-export type TypedService = Omit<DescService, "method"> & { method: Record<string, MethodTypes> };
+/** A service whose methods are known at compile time, such as `RuntimeService`. */
+export type TypedService = Omit<DescService, "method"> & {
+  method: Record<string, Pick<DescMethod, "methodKind" | "input" | "output">>;
+};
 
 /**
  * The functions of a service, named as its RPCs in lowerCamelCase.

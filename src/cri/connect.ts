@@ -53,6 +53,7 @@ export interface CriConnection {
   readonly imageEndpoint: string;
   /** Ends every open call with `ERR_CRI_CLOSED` and lets go of the sockets. Calls after it fail the same way. */
   close(): Promise<void>;
+  /** As `close()`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -51,6 +51,7 @@ export interface FakeRuntime {
   readonly calls: readonly FakeRuntimeCall[];
   /** Cuts all connections and removes the socket. The runtime can be started anew on the same path. */
   close(): Promise<void>;
+  /** As `close()`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
