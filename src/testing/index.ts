@@ -1,5 +1,8 @@
+export * from "./authorities.ts";
+export * from "./certificates.ts";
 export * from "./cri-runtime.ts";
 export * from "./programs.ts";
 export * from "./registry.ts";
 export type { BasicRegistryAuth, BearerRegistryAuth, RegistryAuth, RegistryUsers } from "./registry-auth.ts";
 export type { RegistryReply, RegistryRequest } from "./registry-reply.ts";
+export * from "./signatures.ts";
