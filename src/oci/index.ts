@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./artifact.ts";
 export * from "./challenge.ts";
 export type { ClientOptions } from "./client.ts";
 export * from "./credentials.ts";
@@ -17,13 +18,16 @@ export {
 export * from "./digest-tag.ts";
 export * from "./errors.ts";
 export * from "./fetch.ts";
+export * from "./layer-writer.ts";
 export * from "./link.ts";
 export * from "./manifest.ts";
 export { isManifestType, type ManifestKind, manifestKind, type OneKindOptions } from "./manifest-kind.ts";
 export * from "./memory-store.ts";
+export * from "./push-image.ts";
 export * from "./registry.ts";
 export { parseRetryAfter, type RetryPolicy } from "./retry.ts";
 export * from "./scope.ts";
+export * from "./select.ts";
 export * from "./store.ts";
 export * from "./token-answer.ts";
 export type { OriginUse, TrustOrigin } from "./trust.ts";

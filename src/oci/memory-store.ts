@@ -38,7 +38,7 @@ export function memoryStore(): MemoryStore {
   return {
     async *fetch(descriptor, { signal } = {}) {
       signal?.throwIfAborted();
-      yield* verifyStream(streamOf(find(descriptor).content), descriptor, { signal });
+      yield* verifyStream(streamOf(Uint8Array.from(find(descriptor).content)), descriptor, { signal });
     },
     async resolve(tagOrDigest, { signal } = {}) {
       signal?.throwIfAborted();
@@ -52,12 +52,12 @@ export function memoryStore(): MemoryStore {
       signal?.throwIfAborted();
       if (content instanceof Uint8Array) {
         verifyBytes(content, descriptor);
-        keep(descriptor, content.slice());
+        keep(descriptor, Uint8Array.from(content));
         return;
       }
       if (blobs.has(descriptor.digest)) return;
       const verified = verifyStream(content, descriptor, { signal });
-      keep(descriptor, (await collectBytes(verified, { maxBytes: descriptor.size, signal })).slice());
+      keep(descriptor, Uint8Array.from(await collectBytes(verified, { maxBytes: descriptor.size, signal })));
     },
     async tag(descriptor, tag, { signal } = {}) {
       signal?.throwIfAborted();

@@ -135,7 +135,7 @@ test("the caller's stream is released when a push fails", async (t) => {
   });
   // It was never begun, so there is nothing to release; reading it now must find it untouched.
   assert.equal((await stream.next()).done, false);
-  await stream.return();
+  await stream.return(undefined);
   assert.ok(released);
 });
 
