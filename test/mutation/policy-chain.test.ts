@@ -1,0 +1,267 @@
+/** Certificates: every one of the chain, made wrong in each way that must be refused. */
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { test } from "node:test";
+import { digestOf } from "../../src/core/digest.ts";
+import {
+  type AuthoritiesOptions,
+  createAuthorities,
+  DEFAULT_OIDC_ISSUER,
+  type IssueOptions,
+} from "../../src/testing/authorities.ts";
+import { derUtf8, type MintOptions, mintCertificate } from "../../src/testing/certificates.ts";
+import { signImage } from "../../src/testing/signatures.ts";
+import { base64, decide } from "../unit/policy/decide.ts";
+import { imageManifest } from "../unit/policy/images.ts";
+
+const NAME = "quay.example/team/app";
+const EMAIL = "dev@example.com";
+const NOW = Date.UTC(2026, 5, 1);
+const HOUR = 3600_000;
+const manifest = imageManifest();
+const digest = digestOf(manifest);
+
+interface Setup {
+  authorities?: AuthoritiesOptions;
+  leaf?: IssueOptions;
+  /** When the log recorded the signature, in milliseconds. */
+  at?: number;
+  /** PEM of the trust anchors; default the root. */
+  anchors?: (pems: { root: string; issuer: string; leaf: string }) => string;
+  /** The chain annotation; default intermediate and root. */
+  chain?: (pems: { root: string; issuer: string; leaf: string }) => string;
+}
+
+/** The reason why a signature that was made with such certificates is refused; nothing if it is accepted. */
+function outcome({
+  authorities: options = {},
+  leaf = {},
+  at = NOW,
+  anchors,
+  chain,
+}: Setup): string | undefined {
+  const authorities = createAuthorities({ now: () => NOW, ...options });
+  const issued = authorities.issue(EMAIL, leaf);
+  const pems = { root: authorities.rootPem, issuer: authorities.issuer.pem, leaf: issued.certificatePem };
+  const signer = chain ? { ...issued, chainPem: chain(pems) } : issued;
+  const evaluation = decide({
+    requirement: {
+      type: "sigstoreSigned",
+      fulcio: {
+        caData: base64(anchors?.(pems) ?? pems.root),
+        oidcIssuer: DEFAULT_OIDC_ISSUER,
+        subjectEmail: EMAIL,
+      },
+      rekorPublicKeyData: base64(authorities.logPublicKeyPem),
+      signedIdentity: { type: "matchRepository" },
+    },
+    signature: signImage({
+      reference: NAME,
+      digest,
+      signer,
+      authorities,
+      log: { integratedTime: Math.floor(at / 1000) },
+    }),
+    manifest,
+    reference: `${NAME}:1`,
+    // Fulcio certificates are checked at the time of the log entry, so the present does not matter.
+    now: NOW + 10 * 365 * 24 * HOUR,
+  });
+  return evaluation.kind === "rejected" ? evaluation.reason : undefined;
+}
+
+test("the unchanged chain is accepted, with and without an intermediate", () => {
+  assert.equal(outcome({}), undefined);
+  assert.equal(outcome({ authorities: { intermediate: false } }), undefined);
+});
+
+test("every certificate of the chain must be valid when the log recorded the signature", () => {
+  const expired = { notBefore: NOW - 3 * HOUR, notAfter: NOW - HOUR };
+  const future = { notBefore: NOW + HOUR, notAfter: NOW + 3 * HOUR };
+  for (const validity of [expired, future]) {
+    for (const setup of [
+      { leaf: validity },
+      { authorities: { intermediate: validity } },
+      { authorities: { root: validity } },
+      { authorities: { root: validity, intermediate: false as const } },
+    ]) {
+      assert.match(outcome(setup) ?? "", /has expired or is not yet valid/, JSON.stringify(setup));
+    }
+  }
+});
+
+test("both bounds of validity are inclusive, to the second", () => {
+  const last = NOW + 600_000;
+  assert.equal(outcome({ at: NOW }), undefined);
+  assert.equal(outcome({ at: last }), undefined);
+  assert.match(outcome({ at: NOW - 1000 }) ?? "", /is before 2026-06-01T00:00:00Z$/);
+  assert.match(outcome({ at: last + 1000 }) ?? "", /is after 2026-06-01T00:10:00Z$/);
+});
+
+test("who issues must be a certificate authority that may sign certificates", () => {
+  const notCa: Partial<MintOptions>[] = [{ isCa: false }, { isCa: undefined }, { keyUsage: 0x80 }];
+  for (const change of notCa) {
+    assert.match(outcome({ authorities: { intermediate: change } }) ?? "", /signed by unknown authority/);
+    assert.match(outcome({ authorities: { root: change } }) ?? "", /signed by unknown authority/);
+    assert.match(
+      outcome({ authorities: { root: change, intermediate: false } }) ?? "",
+      /signed by unknown authority/,
+    );
+  }
+  assert.equal(outcome({ authorities: { intermediate: { keyUsage: undefined } } }), undefined);
+});
+
+test("a path length of zero lets no intermediate follow", () => {
+  assert.match(outcome({ authorities: { root: { maxPathLength: 0 } } }) ?? "", /too many intermediates/);
+  assert.equal(outcome({ authorities: { root: { maxPathLength: 1 } } }), undefined);
+  assert.equal(outcome({ authorities: { root: { maxPathLength: 0 }, intermediate: false } }), undefined);
+});
+
+test("purposes, where a certificate limits them, must include code signing", () => {
+  const serverAuth = ["1.3.6.1.5.5.7.3.1"];
+  for (const setup of [
+    { leaf: { extendedKeyUsage: serverAuth } },
+    { authorities: { intermediate: { extendedKeyUsage: serverAuth } } },
+    { authorities: { root: { extendedKeyUsage: serverAuth } } },
+  ]) {
+    assert.match(outcome(setup) ?? "", /incompatible key usage/, JSON.stringify(setup));
+  }
+  for (const purposes of [undefined, ["2.5.29.37.0"], [...serverAuth, "1.3.6.1.5.5.7.3.3"]]) {
+    assert.equal(outcome({ leaf: { extendedKeyUsage: purposes } }), undefined);
+  }
+});
+
+test("a critical extension that is not understood is refused at any place", () => {
+  const extensions = [{ oid: "1.2.3.4", critical: true, value: derUtf8("x") }];
+  for (const setup of [
+    { leaf: { extensions } },
+    { authorities: { intermediate: { extensions } } },
+    { authorities: { root: { extensions } } },
+  ]) {
+    assert.match(outcome(setup) ?? "", /unhandled critical extension/);
+  }
+  assert.equal(outcome({ leaf: { extensions: [{ oid: "1.2.3.4", value: derUtf8("x") }] } }), undefined);
+});
+
+test("name constraints of any authority hold for the leaf", () => {
+  for (const place of ["root", "intermediate"] as const) {
+    const constrained = (nameConstraints: MintOptions["nameConstraints"]) =>
+      outcome({ authorities: { [place]: { nameConstraints } } });
+    for (const allowed of ["example.com", EMAIL, ""]) {
+      assert.equal(constrained({ permittedEmails: [allowed] }), undefined, allowed);
+    }
+    for (const refused of ["other.example", ".example.com", "evil@example.com", "xample.com"]) {
+      assert.match(constrained({ permittedEmails: [refused] }) ?? "", /not authorized to sign for this name/);
+    }
+    assert.match(constrained({ excludedEmails: ["example.com"] }) ?? "", /not authorized/);
+    assert.equal(constrained({ excludedEmails: ["other.example"] }), undefined);
+    // Constraints on names of a form that the leaf has none of do not matter.
+    assert.equal(constrained({ permittedHosts: ["other.example"] }), undefined);
+  }
+  const host = (nameConstraints: MintOptions["nameConstraints"]) =>
+    outcome({ leaf: { hosts: ["a.b.example.com"] }, authorities: { root: { nameConstraints } } });
+  for (const allowed of ["example.com", "b.example.com", "a.b.example.com", ".example.com", "EXAMPLE.COM"]) {
+    assert.equal(host({ permittedHosts: [allowed] }), undefined, allowed);
+  }
+  for (const refused of ["c.example.com", ".a.b.example.com", "ample.com", "x.a.b.example.com"]) {
+    assert.match(host({ permittedHosts: [refused] }) ?? "", /not permitted by any constraint/, refused);
+  }
+});
+
+test("trust anchors are what the policy names, and only that", () => {
+  assert.equal(outcome({ anchors: ({ issuer }) => issuer }), undefined, "an anchor need not be self-signed");
+  assert.equal(outcome({ anchors: ({ leaf }) => leaf }), undefined, "the leaf itself may be an anchor");
+  const stranger = createAuthorities({ now: () => NOW });
+  assert.match(outcome({ anchors: () => stranger.rootPem }) ?? "", /signed by unknown authority/);
+  assert.equal(outcome({ anchors: ({ root }) => stranger.rootPem + root }), undefined);
+});
+
+test("a root in the signature's own chain is never trusted", () => {
+  const stranger = createAuthorities({ now: () => NOW });
+  const anchors = () => stranger.rootPem;
+  for (const chain of [
+    ({ root, issuer }: { root: string; issuer: string }) => issuer + root,
+    ({ root, issuer }: { root: string; issuer: string }) => issuer + root + root,
+    ({ root }: { root: string }) => root,
+  ]) {
+    assert.match(outcome({ anchors, chain }) ?? "", /signed by unknown authority/);
+  }
+});
+
+test("the last certificate of the chain is dropped, whatever it is", () => {
+  assert.match(outcome({ chain: ({ issuer }) => issuer }) ?? "", /signed by unknown authority/);
+  assert.match(outcome({ chain: ({ root, issuer }) => root + issuer }) ?? "", /signed by unknown authority/);
+  assert.equal(outcome({ chain: ({ issuer }) => issuer + issuer }), undefined);
+});
+
+test("an authority of the same name with another key signs nothing", () => {
+  const twin = createAuthorities({ now: () => NOW });
+  assert.match(outcome({ anchors: () => twin.rootPem }) ?? "", /possibly because of/);
+  const { pem } = twin.issuer;
+  assert.equal(outcome({ chain: ({ issuer, root }) => pem + issuer + root }), undefined);
+  assert.match(outcome({ chain: ({ root }) => pem + root }) ?? "", /signed by unknown authority/);
+});
+
+test("a maze of authorities that sign each other ends in time", () => {
+  // Ten keys under one name, all certified by each other: more paths than can be walked.
+  const keys = Array.from(
+    { length: 10 },
+    () => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey,
+  );
+  const validity = { notBefore: NOW - HOUR, notAfter: NOW + HOUR };
+  const maze: string[] = [];
+  for (const issuerKey of keys) {
+    const issuer = mintCertificate({ subject: "test intermediate", key: issuerKey, isCa: true, ...validity });
+    for (const key of keys.slice(0, 6)) {
+      maze.push(mintCertificate({ subject: "test intermediate", key, issuer, isCa: true, ...validity }).pem);
+    }
+  }
+  const started = performance.now();
+  const reason = outcome({
+    authorities: { intermediate: { key: keys[0] } },
+    anchors: () => createAuthorities({ now: () => NOW }).rootPem,
+    chain: ({ root }) => maze.join("") + root,
+  });
+  assert.match(reason ?? "", /signature check attempts limit reached|signed by unknown authority/);
+  assert.ok(performance.now() - started < 10_000);
+});
+
+test("the OIDC issuer stands in the certificate, once, and in the right form", () => {
+  assert.equal(outcome({ leaf: { issuerExtensions: "v1" } }), undefined);
+  assert.equal(outcome({ leaf: { issuerExtensions: "v2" } }), undefined);
+  assert.match(outcome({ leaf: { issuerExtensions: "none" } }) ?? "", /missing the issuer extension/);
+  assert.match(
+    outcome({ leaf: { oidcIssuer: "https://evil.example" } }) ?? "",
+    /^Unexpected Fulcio OIDC issuer/,
+  );
+  const v1 = (value: Uint8Array) => ({ oid: "1.3.6.1.4.1.57264.1.1", value });
+  const v2 = (value: Uint8Array) => ({ oid: "1.3.6.1.4.1.57264.1.8", value });
+  const wanted = Buffer.from(DEFAULT_OIDC_ISSUER);
+  const only = (...extensions: { oid: string; value: Uint8Array }[]) =>
+    outcome({ leaf: { issuerExtensions: "none", extensions } }) ?? "";
+  assert.match(
+    only(v1(Buffer.from("https://evil.example")), v2(derUtf8(DEFAULT_OIDC_ISSUER))),
+    /^inconsistent/,
+  );
+  assert.match(only(v1(wanted), v2(derUtf8("https://evil.example"))), /^inconsistent/);
+  assert.match(only(v1(wanted), v1(wanted)), /duplicate extensions/);
+  assert.match(only(v2(wanted)), /^invalid ASN.1/);
+  assert.match(
+    only(v2(Buffer.concat([derUtf8(DEFAULT_OIDC_ISSUER), Buffer.from([5, 0])]))),
+    /trailing data$/,
+  );
+  assert.match(only(v2(Buffer.from("020101", "hex"))), /^invalid ASN.1/);
+  assert.match(only(v1(derUtf8(DEFAULT_OIDC_ISSUER))), /^Unexpected Fulcio OIDC issuer/);
+});
+
+test("an e-mail address counts only as an alternative name of that form", () => {
+  assert.match(outcome({ leaf: { emails: [] } }) ?? "", /\(got \[\]\)$/);
+  assert.match(outcome({ leaf: { emails: [], uris: [`mailto:${EMAIL}`] } }) ?? "", /\(got \[\]\)$/);
+  assert.match(outcome({ leaf: { emails: [], uris: [EMAIL] } }) ?? "", /\(got \[\]\)$/);
+  assert.match(outcome({ leaf: { emails: [], subject: EMAIL } }) ?? "", /\(got \[\]\)$/);
+  assert.match(
+    outcome({ leaf: { emails: ["a@b.example", "c@d.example"] } }) ?? "",
+    /"a@b.example" "c@d.example"/,
+  );
+  assert.equal(outcome({ leaf: { emails: ["a@b.example", EMAIL] } }), undefined);
+});
