@@ -67,7 +67,6 @@ async function* readAnswers<O extends DescMessage>(
       // What is still in the buffer does not count once the caller has given the call up.
       signal?.throwIfAborted();
       if (closed) throw closed;
-      if (left.aborted) return;
       yield decodeAnswer(method, answer, secrets);
     }
   } catch (error) {

@@ -50,7 +50,7 @@ test("a connection tells what it found", async (t) => {
   assert.equal(runtime.calls.length, 1);
 });
 
-test("the authority is localhost", async (t) => {
+test("the authority is localhost, and a connection that fails is not left open", async (t) => {
   // HTTP/2 servers in Rust reset a stream whose authority is a socket path.
   const path = freePath();
   let authority: unknown;
@@ -62,10 +62,14 @@ test("the authority is localhost", async (t) => {
       { endStream: true },
     );
   });
+  const closed = new Promise<void>((resolve) =>
+    server.on("session", (session) => session.on("close", resolve)),
+  );
   await new Promise<void>((resolve) => server.listen(path, resolve));
   t.after(() => server.close());
   await assert.rejects(connectCri({ endpoint: `unix://${path}` }), { code: "ERR_CRI_NOT_FOUND" });
   assert.equal(authority, "localhost");
+  await closed;
 });
 
 test("a path in bare and in URL form, with characters that a URL encodes", async (t) => {

@@ -195,6 +195,20 @@ for (const [name, given, codes] of CASES) {
   });
 }
 
+test("an answer that cannot be read ends the stream at the server", async () => {
+  const closed = new Promise<void>((resolve) => {
+    answer = (stream) => {
+      stream.on("close", resolve);
+      stream.respond({ ":status": 200, "content-type": "application/grpc" });
+      stream.write(framed(Buffer.of(0x02, 0x00)));
+    };
+  });
+  const stream = cri.runtime.streamContainers({});
+  await assert.rejects(stream.next(), { code: "ERR_CRI_INVALID_RESPONSE" });
+  assert.deepEqual(await stream.next(), { done: true, value: undefined });
+  await closed;
+});
+
 test("fields of a newer runtime are kept and do no harm", async () => {
   // ContainerStatusResponse 1 status; ContainerStatus 3 state with a value of the future; field 1000 with a text.
   const status = Buffer.concat([
