@@ -133,7 +133,7 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
   };
 
   server.on("request", (incoming: IncomingMessage, response: ServerResponse) => {
-    serve(incoming, response).catch(() => incoming.destroy());
+    serve(incoming, response).catch(() => response.destroy());
   });
 
   async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -170,6 +170,7 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const socket of sockets) socket.destroy();
     await closed;
+    sockets.clear();
     content.repositories.clear();
     content.uploads.clear();
   };
