@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+export type { SeccompAction } from "./actions.ts";
 export { SECCOMP_ARCHES, type SeccompArch, seccompArch } from "./arch.ts";
 export {
   type ArtifactContent,
@@ -40,6 +42,18 @@ export {
 } from "./convert.ts";
 export type { Annotations } from "./crio-annotations.ts";
 export { SeccompError, type SeccompErrorCode, type SeccompErrorOptions } from "./errors.ts";
+export {
+  type ConsideredRule,
+  createEvaluator,
+  type EvaluateSyscallOptions,
+  evaluateSyscall,
+  type SyscallCaveat,
+  type SyscallDecision,
+  type SyscallEvaluator,
+  type SyscallInvocation,
+} from "./evaluate.ts";
+export type { BuildFilterOptions, SkippedRule } from "./filter.ts";
+export type { Condition, Operator } from "./filter-tree.ts";
 export { type ParseProfileOptions, parseProfile } from "./parse.ts";
 export {
   type KubeletRequest,

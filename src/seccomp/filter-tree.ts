@@ -1,0 +1,245 @@
+/**
+ * How the rules for one system call combine: the decision tree that libseccomp makes of them.
+ *
+ * A condition tests 32-bit words of an argument. On a 64-bit architecture it is a test of the high word that
+ * leads to a test of the low word; on a 32-bit one only the low word counts. A rule is a chain of tests by
+ * ascending argument, with its action at the end. All rules of a call share one tree:
+ *
+ * - A level is a list of tests in a fixed order, whatever the order of the rules: higher argument first, high
+ *   word before low word, equality before LT and LE before GT and GE, then the larger operand first (for LT
+ *   and LE the smaller). Only tests that differ in nothing but their mask stand in the order they came.
+ * - Equal tests are one test, and what follows them is merged.
+ * - A level is decided by its first test that leads to an action; where a branch ends without one, the next
+ *   test of the level outside it goes on.
+ *
+ * Trees are never changed: inserting gives a new one, so that a rule that fails leaves nothing behind.
+ *
+ * @module
+ */
+
+/** A condition as libseccomp takes it. */
+export interface Condition {
+  /** Argument 0 to 5. */
+  arg: number;
+  op: Operator;
+  /** Operand; for `MASKED_EQ` what the masked argument must be. */
+  value: bigint;
+  /** All ones except for `MASKED_EQ`. */
+  mask: bigint;
+}
+
+/** The comparisons, without `SCMP_CMP_`. */
+export type Operator = "NE" | "LT" | "LE" | "EQ" | "GE" | "GT" | "MASKED_EQ";
+
+/** An action at the end of a chain. */
+export interface Leaf<R> {
+  readonly kind: "leaf";
+  /** Return value of the filter. */
+  readonly value: number;
+  /** Whose action it is. */
+  readonly rule: R;
+}
+
+interface TestNode<R> {
+  readonly arg: number;
+  readonly word: "high" | "low";
+  /** `masked` and `eq` with all ones are the same question, but libseccomp keeps them apart. */
+  readonly test: "eq" | "masked" | "gt" | "ge";
+  readonly mask: number;
+  readonly value: number;
+  /** 0 for equality, 1 for LT and LE, 2 for GT and GE. */
+  readonly order: 0 | 1 | 2;
+  /** The whole operand of the rule whose action a shared test keeps. */
+  readonly operand: bigint;
+  readonly yes: Branch<R>;
+  readonly no: Branch<R>;
+}
+
+/** Tests side by side. */
+export type Level<R> = readonly TestNode<R>[];
+type Branch<R> = Leaf<R> | Level<R> | undefined;
+
+/** All rules of one call on one architecture: a final action, or a tree. */
+export type CallTree<R> = Leaf<R> | Level<R>;
+
+const HIGH_SHIFT = 32n;
+const LOW = 0xffff_ffffn;
+const ALL = 0xffff_ffff;
+
+/** The tree with a rule added, or `"conflict"` where libseccomp answers EEXIST. */
+export function addRule<R>(
+  tree: CallTree<R> | undefined,
+  conditions: readonly Condition[],
+  leaf: Leaf<R>,
+  bits: 32 | 64,
+): CallTree<R> | "conflict" {
+  const effective = conditions.filter(({ mask }) => (bits === 64 ? mask : mask & LOW) !== 0n);
+  // A final action swallows every later rule, whatever its action.
+  if (tree !== undefined && "kind" in tree) return tree;
+  // An unconditional rule takes the whole call over.
+  if (effective.length === 0) return leaf;
+  const sorted = [...effective].sort((a, b) => a.arg - b.arg);
+  let branch: Branch<R> = leaf;
+  for (const condition of sorted.reverse()) branch = [testOf(condition, branch, bits)];
+  if (tree === undefined) return branch as Level<R>;
+  return insertAll(tree, branch as Level<R>);
+}
+
+/** The action that a call's arguments lead to; nothing where no rule matches. */
+export function decide<R>(tree: CallTree<R>, args: readonly bigint[]): Leaf<R> | undefined {
+  if ("kind" in tree) return tree;
+  for (const node of tree) {
+    const whole = args[node.arg] ?? 0n;
+    const word = Number(node.word === "high" ? (whole >> HIGH_SHIFT) & LOW : whole & LOW);
+    const masked = (word & node.mask) >>> 0;
+    const holds =
+      node.test === "eq" || node.test === "masked"
+        ? masked === node.value
+        : node.test === "gt"
+          ? masked > node.value
+          : masked >= node.value;
+    const branch = holds ? node.yes : node.no;
+    if (branch === undefined) continue;
+    const found = decide(branch, args);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Whether a condition holds for an argument, as it reads: without libseccomp's order. */
+export function conditionHolds(
+  { arg, op, value, mask }: Condition,
+  args: readonly bigint[],
+  bits: 32 | 64,
+): boolean {
+  const cut = (number: bigint): bigint => (bits === 64 ? number : number & LOW);
+  const actual = cut(args[arg] ?? 0n);
+  const operand = cut(value);
+  switch (op) {
+    case "EQ":
+      return actual === operand;
+    case "NE":
+      return actual !== operand;
+    case "MASKED_EQ":
+      return (actual & cut(mask)) === (operand & cut(mask));
+    case "GT":
+      return actual > operand;
+    case "GE":
+      return actual >= operand;
+    case "LT":
+      return actual < operand;
+    case "LE":
+      return actual <= operand;
+  }
+}
+
+function testOf<R>({ arg, op, value, mask }: Condition, next: Branch<R>, bits: 32 | 64): TestNode<R> {
+  const order = op === "LT" || op === "LE" ? 1 : op === "GT" || op === "GE" ? 2 : 0;
+  const node = (
+    word: "high" | "low",
+    test: TestNode<R>["test"],
+    yes: Branch<R>,
+    no: Branch<R>,
+  ): TestNode<R> => {
+    const part = (number: bigint): number => Number(word === "high" ? number >> HIGH_SHIFT : number & LOW);
+    const ownMask = op === "MASKED_EQ" ? part(mask) : ALL;
+    return {
+      arg,
+      word,
+      test,
+      mask: ownMask,
+      value: (part(value) & ownMask) >>> 0,
+      order,
+      operand: value,
+      yes,
+      no,
+    };
+  };
+  const negated = op === "NE" || op === "LT" || op === "LE";
+  const equality = op === "MASKED_EQ" ? "masked" : "eq";
+  const lowTest = op === "GE" || op === "LT" ? "ge" : op === "GT" || op === "LE" ? "gt" : equality;
+  const low = negated ? node("low", lowTest, undefined, next) : node("low", lowTest, next, undefined);
+  if (bits === 32) return low;
+  if (order === 0) return node("high", equality, [low], negated ? next : undefined);
+  // The high word decides unless it is equal.
+  const equal = node("high", "eq", [low], negated ? next : undefined);
+  return node("high", "gt", negated ? undefined : next, [equal]);
+}
+
+function insertAll<R>(level: Level<R>, added: Level<R>): Level<R> | "conflict" {
+  let result: Level<R> = level;
+  for (const node of added) {
+    const next = insert(result, node);
+    if (next === "conflict") return next;
+    result = next;
+  }
+  return result;
+}
+
+function insert<R>(level: Level<R>, added: TestNode<R>): Level<R> | "conflict" {
+  const same = level.findIndex((node) => isSameTest(node, added));
+  const node = same >= 0 ? level[same] : undefined;
+  if (node) {
+    const merged = mergeNodes(node, added);
+    return merged === "conflict" ? merged : level.with(same, merged);
+  }
+  let at = level.findIndex((other) => compare(added, other) < 0);
+  if (at < 0) at = level.length;
+  return [...level.slice(0, at), added, ...level.slice(at)];
+}
+
+function isSameTest<R>(a: TestNode<R>, b: TestNode<R>): boolean {
+  return (
+    a.arg === b.arg && a.word === b.word && a.test === b.test && a.value === b.value && a.mask === b.mask
+  );
+}
+
+/** Below 0 where `a` is tested before `b`. */
+function compare<R>(a: TestNode<R>, b: TestNode<R>): number {
+  if (a.arg !== b.arg) return b.arg - a.arg;
+  if (a.word !== b.word) return a.word === "high" ? -1 : 1;
+  if (a.order !== b.order) return a.order - b.order;
+  return a.order === 1 ? a.value - b.value : b.value - a.value;
+}
+
+function mergeNodes<R>(node: TestNode<R>, added: TestNode<R>): TestNode<R> | "conflict" {
+  const ends = !hasLevel(node) || !hasLevel(added);
+  // Of two ranges that share the test of a high word, the one that is tested first decides there.
+  const isFirst =
+    node.order === added.order &&
+    (node.order === 1 ? added.operand < node.operand : node.order === 2 && added.operand > node.operand);
+  const first = isFirst ? added : node;
+  const yes = mergeBranches(node.yes, added.yes, ends, first.yes);
+  if (yes === "conflict") return yes;
+  const no = mergeBranches(node.no, added.no, ends, first.no);
+  return no === "conflict" ? no : { ...node, operand: first.operand, yes, no };
+}
+
+function hasLevel<R>({ yes, no }: TestNode<R>): boolean {
+  return Array.isArray(yes) || Array.isArray(no);
+}
+
+/** @param ends Whether one of the two nodes has no test below: only then do two actions contradict. */
+function mergeBranches<R>(
+  branch: Branch<R>,
+  added: Branch<R>,
+  ends: boolean,
+  first: Branch<R>,
+): Branch<R> | "conflict" {
+  if (branch === undefined) return added;
+  if (added === undefined) return branch;
+  if ("kind" in branch) {
+    if (!("kind" in added) || added.value === branch.value) return branch;
+    return ends ? "conflict" : first;
+  }
+  if (!("kind" in added)) return insertAll(branch, added);
+  return everyAction(branch, added.value) ? added : "conflict";
+}
+
+function everyAction<R>(level: Level<R>, value: number): boolean {
+  return level.every(({ yes, no }) =>
+    [yes, no].every((branch) =>
+      branch === undefined ? true : "kind" in branch ? branch.value === value : everyAction(branch, value),
+    ),
+  );
+}

@@ -1,0 +1,244 @@
+/**
+ * Builds the filter that a runtime makes of a `linux.seccomp` object: which rules count, on which architectures.
+ *
+ * @see {@link https://github.com/seccomp/libseccomp/blob/v2.6.0/doc/man/man3/seccomp_rule_add.3}
+ * @module
+ */
+import { hasErrno, returnValue } from "./actions.ts";
+import { archOfProfile, type SeccompArch, seccompArch } from "./arch.ts";
+import { SeccompError } from "./errors.ts";
+import { addRule, type CallTree, type Condition, type Operator } from "./filter-tree.ts";
+import { hasSyscallTable, isSyscallName, multiplexedCall, syscallNumber } from "./syscalls.ts";
+import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "./types.ts";
+
+/** Options of {@link buildFilter}. */
+export interface BuildFilterOptions {
+  /** Architecture of the node, in any spelling: `x86_64`, `amd64`, `SCMP_ARCH_X86_64`. Always in the filter. */
+  native: string;
+  /**
+   * Whose peculiarities are added. `"runc"`: ENOSYS for calls newer than the profile, and no NOTIFY by default
+   * or on `write`. `"crun"`: no errno on an action that has none. Default: neither, only the filter itself.
+   */
+  runtime?: "runc" | "crun" | undefined;
+}
+
+/** A rule as it is handed to libseccomp. */
+export interface FilterRule {
+  /** Index in `syscalls`. */
+  index: number;
+  /** Name of the call. */
+  name: string;
+  /** All must hold. */
+  conditions: readonly Condition[];
+  /** Return value of the filter. */
+  value: number;
+}
+
+/** What libseccomp answers to a rule. */
+export interface RuleResult {
+  rule: FilterRule;
+  /** 0: taken, or covered by an earlier one. -17: contradicts an earlier one. -22: an argument index above 5. */
+  code: 0 | -17 | -22;
+}
+
+/** A rule of an entry that is not in the filter. */
+export interface SkippedRule {
+  index: number;
+  name: string;
+  reason: "equals-default" | "unknown-name";
+}
+
+/** Rules of one call on one architecture. */
+export interface CallRules {
+  tree: CallTree<FilterRule>;
+  /** As added here, in order: on a multiplexer with the code as condition on argument 0. */
+  rules: FilterRule[];
+}
+
+/** A filter, ready to be asked. */
+export interface BuiltFilter {
+  /** Return value where no rule matches. */
+  defaultValue: number;
+  /** Architectures that the filter covers, by libseccomp's names. */
+  arches: ReadonlyMap<string, SeccompArch>;
+  /** By libseccomp's name of the architecture, then by number (with bit 30 on x32). */
+  calls: ReadonlyMap<string, ReadonlyMap<number, CallRules>>;
+  results: readonly RuleResult[];
+  skipped: readonly SkippedRule[];
+  /** Highest number of each architecture that runc answers; empty without its stub. */
+  lastNumbers: ReadonlyMap<string, number>;
+}
+
+const OPERATORS: ReadonlySet<string> = new Set(["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"]);
+const FLAGS: ReadonlySet<string> = new Set([
+  "SECCOMP_FILTER_FLAG_TSYNC",
+  "SECCOMP_FILTER_FLAG_LOG",
+  "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+  "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+]);
+const ALL_ONES = 0xffff_ffff_ffff_ffffn;
+/** The kernel takes no more instructions, and each rule of a call that is not covered needs one. */
+const MAX_INSTRUCTIONS = 4096;
+
+/**
+ * The filter of a `linux.seccomp` object.
+ *
+ * A rule that libseccomp refuses is in `results` with its code and otherwise left out: a runtime would not start
+ * the container, so look there before trusting the filter.
+ *
+ * @throws {SeccompError} `ERR_SECCOMP_FILTER_INVALID` for an action, operator, flag or architecture that does
+ *   not exist, architectures of both byte orders, an empty name, and what the chosen runtime refuses.
+ */
+export function buildFilter(spec: LinuxSeccomp, options: BuildFilterOptions): BuiltFilter {
+  const arches = archesOf(spec, seccompArch(options.native));
+  for (const flag of spec.flags ?? []) if (!FLAGS.has(flag)) throw invalid(`unknown flag ${quote(flag)}`);
+  const entries = spec.syscalls ?? [];
+  checkRuntime(spec, entries, options.runtime);
+
+  const defaultValue = returnValue(spec.defaultAction, spec.defaultErrnoRet);
+  const calls = new Map([...arches.keys()].map((name) => [name, new Map<number, CallRules>()]));
+  const results: RuleResult[] = [];
+  const skipped: SkippedRule[] = [];
+  entries.forEach((entry, index) => {
+    const value = returnValue(entry.action, entry.errnoRet);
+    const groups = conditionGroups(entry.args ?? []);
+    for (const name of entry.names ?? []) {
+      if (name === "") throw invalid(`rule ${index} has an empty name`);
+      if (value === defaultValue) skipped.push({ index, name, reason: "equals-default" });
+      else if (!isSyscallName(name)) skipped.push({ index, name, reason: "unknown-name" });
+      else {
+        for (const conditions of groups) {
+          const rule: FilterRule = { index, name, conditions, value };
+          results.push({ rule, code: add(rule, arches, calls) });
+        }
+      }
+    }
+  });
+  const stub = options.runtime === "runc" && !isAllowing(spec.defaultAction);
+  const lastNumbers = stub ? highestNumbers(entries, arches) : new Map<string, number>();
+  return { defaultValue, arches, calls, results, skipped, lastNumbers };
+}
+
+function archesOf(spec: LinuxSeccomp, native: SeccompArch): Map<string, SeccompArch> {
+  const arches = new Map([[native.name, native]]);
+  for (const name of spec.architectures ?? []) {
+    const arch = archOfProfile(name);
+    if (!arch) throw invalid(`unknown architecture ${quote(name)}`);
+    if (arch.endian !== native.endian) throw invalid(`${name} has another byte order than ${native.scmp}`);
+    arches.set(arch.name, arch);
+  }
+  return arches;
+}
+
+function checkRuntime(
+  spec: LinuxSeccomp,
+  entries: readonly LinuxSyscall[],
+  runtime: BuildFilterOptions["runtime"],
+): void {
+  if (runtime === "runc") {
+    const notifies = ({ action, names }: LinuxSyscall): boolean =>
+      action === "SCMP_ACT_NOTIFY" && (names ?? []).includes("write");
+    if (spec.defaultAction === "SCMP_ACT_NOTIFY") throw invalid("runc has no SCMP_ACT_NOTIFY by default");
+    if (entries.some(notifies)) throw invalid("runc has no SCMP_ACT_NOTIFY on write");
+  } else if (runtime === "crun") {
+    const odd = (action: string, errno: number | undefined): boolean =>
+      errno !== undefined && !hasErrno(action);
+    if (odd(spec.defaultAction, spec.defaultErrnoRet))
+      throw invalid("crun takes no errno on this default action");
+    if (entries.some(({ action, errnoRet }) => odd(action, errnoRet))) {
+      throw invalid("crun takes no errno on an action that has none");
+    }
+  } else if (runtime !== undefined) {
+    throw new TypeError(`unknown runtime ${quote(runtime)}`);
+  }
+}
+
+/** All conditions together, or, when an argument stands twice, each one as a rule of its own. */
+function conditionGroups(args: readonly LinuxSeccompArg[]): Condition[][] {
+  const conditions = args.map(conditionOf);
+  const repeated = new Set(args.map(({ index }) => index)).size < args.length;
+  return repeated ? conditions.map((condition) => [condition]) : [conditions];
+}
+
+function conditionOf({ index, value, valueTwo = 0n, op }: LinuxSeccompArg): Condition {
+  const name = op.startsWith("SCMP_CMP_") ? op.slice("SCMP_CMP_".length) : "";
+  if (!OPERATORS.has(name)) throw invalid(`unknown operator ${quote(op)}`);
+  if (value < 0n || value > ALL_ONES || valueTwo < 0n || valueTwo > ALL_ONES) {
+    throw invalid("an operand is not an unsigned 64-bit number");
+  }
+  if (name === "MASKED_EQ") return { arg: index, op: name, value: valueTwo, mask: value };
+  return { arg: index, op: name as Operator, value, mask: ALL_ONES };
+}
+
+function add(
+  rule: FilterRule,
+  arches: ReadonlyMap<string, SeccompArch>,
+  calls: ReadonlyMap<string, Map<number, CallRules>>,
+): RuleResult["code"] {
+  if (rule.conditions.some(({ arg }) => !Number.isInteger(arg) || arg < 0 || arg > 5)) return -22;
+  const changes: [of: Map<number, CallRules>, number: number, changed: CallRules][] = [];
+  for (const [name, arch] of arches) {
+    const own = calls.get(name);
+    if (!own) continue;
+    for (const [number, placed] of placesOf(rule, arch)) {
+      const before = own.get(number);
+      const leaf = { kind: "leaf", value: placed.value, rule: placed } as const;
+      const tree = addRule(before?.tree, placed.conditions, leaf, arch.bits);
+      if (tree === "conflict") return -17;
+      if (!("kind" in tree) && tree.length > MAX_INSTRUCTIONS) {
+        throw invalid(`${rule.name} has more than ${MAX_INSTRUCTIONS} rules`);
+      }
+      changes.push([own, number, { tree, rules: before?.rules ?? [] }]);
+    }
+  }
+  // Only now: a rule that one architecture refuses is on none.
+  for (const [own, number, changed] of changes) own.set(number, changed);
+  for (const [name, arch] of arches) {
+    for (const [number, placed] of placesOf(rule, arch)) calls.get(name)?.get(number)?.rules.push(placed);
+  }
+  return 0;
+}
+
+/** The numbers a rule is added for: its own, and that of the multiplexer, which uses up argument 0. */
+function placesOf(rule: FilterRule, arch: SeccompArch): [number: number, rule: FilterRule][] {
+  const places: [number, FilterRule][] = [];
+  const number = syscallNumber(arch, rule.name);
+  if (number !== undefined) places.push([number, rule]);
+  const multiplexed = multiplexedCall(arch, rule.name);
+  const through = multiplexed && syscallNumber(arch, multiplexed.multiplexer);
+  if (multiplexed && through !== undefined) {
+    const code: Condition = { arg: 0, op: "EQ", value: BigInt(multiplexed.code), mask: ALL_ONES };
+    const conditions = [code, ...rule.conditions.filter(({ arg }) => arg !== 0)];
+    places.push([through, { ...rule, conditions }]);
+  }
+  return places;
+}
+
+/** runc leaves out its stub where calls are let through by default. */
+function isAllowing(action: string): boolean {
+  return action === "SCMP_ACT_ALLOW" || action === "SCMP_ACT_LOG" || action === "SCMP_ACT_TRACE";
+}
+
+function highestNumbers(
+  entries: readonly LinuxSyscall[],
+  arches: ReadonlyMap<string, SeccompArch>,
+): Map<string, number> {
+  const highest = new Map<string, number>();
+  for (const [name, arch] of arches) {
+    if (!hasSyscallTable(arch)) continue;
+    let last = 0;
+    for (const entry of entries) {
+      for (const call of entry.names ?? []) last = Math.max(last, syscallNumber(arch, call) ?? 0);
+    }
+    if (last > 0) highest.set(name, last);
+  }
+  return highest;
+}
+
+function invalid(message: string): SeccompError {
+  return new SeccompError("ERR_SECCOMP_FILTER_INVALID", message);
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 64));
+}

@@ -1,0 +1,100 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type JsonValue, parseJson, toPlain } from "../../../src/core/strict-json.ts";
+import { returnValue } from "../../../src/seccomp/actions.ts";
+import { toRuntimeSpec } from "../../../src/seccomp/convert.ts";
+import { evaluateIn, type SyscallDecision } from "../../../src/seccomp/evaluate.ts";
+import { buildFilter } from "../../../src/seccomp/filter.ts";
+import { parseProfile } from "../../../src/seccomp/parse.ts";
+import type { LinuxSeccomp } from "../../../src/seccomp/types.ts";
+import { conversionOptions, jsonText } from "../seccomp-input.ts";
+import type { VectorFields, VectorSuite } from "../suite.ts";
+
+const FILES: [prefix: string, file: string, engine: "containers-common" | "moby"][] = [
+  ["containers-common default", "containers-common-default.json", "containers-common"],
+  ["CRI-O internal default", "crio-default.json", "containers-common"],
+  ["moby default", "moby-default.json", "moby"],
+];
+
+const suite: VectorSuite = {
+  run({ input, expect }, { base }) {
+    const { defaultProfile } = input;
+    const spec =
+      typeof defaultProfile === "string" ? builtIn(defaultProfile, input, base) : runtimeSpec(input);
+    const filter = buildFilter(spec, { native: "x86_64" });
+    const asked = (expect as VectorFields)["evaluations"] as VectorFields[];
+    return {
+      ruleResults: filter.results.map(({ code }) => code),
+      evaluations: asked.map((evaluation) => {
+        const args = (evaluation["args"] as string[]).map(BigInt);
+        const decision = evaluateIn(filter, {
+          arch: String(evaluation["arch"]),
+          nr: Number(evaluation["nr"]),
+          args,
+        });
+        return { ...evaluation, ...answer(decision) };
+      }),
+      // The size of libseccomp's program is no part of what a decision is.
+      instructions: (expect as VectorFields)["instructions"],
+    };
+  },
+};
+export default suite;
+
+/** A runtime-spec object as it stands. */
+function runtimeSpec(input: JsonValue): LinuxSeccomp {
+  const spec = toRuntimeSpec(parseProfile(jsonText(input), { engine: "containerd" }), {
+    arch: "amd64",
+    capabilities: [],
+  });
+  if (!spec) throw new TypeError("no filter");
+  return spec;
+}
+
+function builtIn(name: string, input: VectorFields, base: string): LinuxSeccomp {
+  if (name.startsWith("containerd default")) return containerdDefault(input, base);
+  const found = FILES.find(([prefix]) => name.startsWith(prefix));
+  if (!found) throw new TypeError(`no built-in profile ${name}`);
+  const [, file, engine] = found;
+  const profile = parseProfile(readFileSync(join(base, "data/seccomp", file)), { engine });
+  const spec = toRuntimeSpec(profile, conversionOptions(input));
+  if (!spec) throw new TypeError("no filter");
+  return spec;
+}
+
+/** Groups of the rules that containerd's default profile is put together from. */
+interface ContainerdRules {
+  defaultAction: string;
+  goarchToArchitectures: Record<string, string[]>;
+  base: JsonValue[];
+  kernel: { rules: JsonValue[] }[];
+  perGoarch: Record<string, JsonValue[]>;
+  perCapability: { cap: string; rules: JsonValue[] }[];
+  withoutCapSysAdmin: Record<string, JsonValue[]>;
+}
+
+/** The rules in the order in which the data says that containerd puts them together. */
+function containerdDefault(input: VectorFields, base: string): LinuxSeccomp {
+  const text = readFileSync(join(base, "data/seccomp/containerd-default-rules.json"));
+  const data = toPlain(parseJson(text)) as unknown as ContainerdRules;
+  const { arch, capabilities } = conversionOptions(input);
+  const caps = capabilities ?? [];
+  const syscalls = [
+    ...data.base,
+    ...data.kernel.flatMap(({ rules }) => rules),
+    ...Object.entries(data.perGoarch).flatMap(([names, rules]) =>
+      names.split(",").includes(arch) ? rules : [],
+    ),
+    ...caps.flatMap((cap) =>
+      data.perCapability.filter((group) => group.cap === cap).flatMap(({ rules }) => rules),
+    ),
+    ...(caps.includes("CAP_SYS_ADMIN") ? [] : (data.withoutCapSysAdmin["other"] ?? [])),
+  ];
+  const architectures = data.goarchToArchitectures[arch] ?? [];
+  return runtimeSpec({ defaultAction: data.defaultAction, architectures, syscalls });
+}
+
+function answer({ action, errno }: SyscallDecision): { action: string; raw: number } {
+  const name = action.slice("SCMP_ACT_".length);
+  return { action: errno === undefined ? name : `${name}(${errno})`, raw: returnValue(action, errno) };
+}
