@@ -29,7 +29,10 @@ import { parseWarning } from "./warning.ts";
 export interface ClientOptions {
   /** Who the caller is, by host. Looked up only after a registry asked, and its token server was checked. */
   credentials?: CredentialsSource | undefined;
-  /** Hosts to be reached over plain HTTP. Loopback addresses with a port are so anyhow. Default none. */
+  /**
+   * Hosts to be reached over plain HTTP. Default none, apart from loopback addresses with a port other than 443;
+   * a function can give false for these.
+   */
   plainHttp?: PlainHttp | undefined;
   /** The caller's word on other origins that a registry names. Default: the rules of lading alone. */
   trustOrigin?: TrustOrigin | undefined;

@@ -23,6 +23,9 @@ test("HTTPS unless the host is listed, or is a loopback address with a port of i
     assert.equal(registryUrl(domain).origin, origin, domain);
   assert.equal(registryUrl("10.0.0.1:5000", ["10.0.0.1:5000"]).origin, "http://10.0.0.1:5000");
   assert.equal(registryUrl("10.0.0.1:5001", ["10.0.0.1:5000"]).protocol, "https:");
+  assert.equal(registryUrl("127.0.0.1:5000", ["other"]).protocol, "http:");
+  assert.equal(registryUrl("127.0.0.1:5000", () => undefined).protocol, "http:");
+  assert.equal(registryUrl("127.0.0.1:5000", () => false).protocol, "https:");
   assert.equal(registryUrl("a.lab", (host) => host.endsWith(".lab")).protocol, "http:");
 });
 
