@@ -85,15 +85,22 @@ function isDomainConstraint(text: string): boolean {
   return domain === "" || labelsOf(domain) !== undefined;
 }
 
+/** More comparisons than this are not made for one pair of certificates: Go's limit too. */
+const MAX_COMPARISONS = 250_000;
+
 /**
  * Why names break constraints, or nothing if they keep them.
  *
- * A name that cannot be understood breaks any constraints.
+ * A name that cannot be understood breaks any constraints, and so do more names and constraints than can be
+ * compared in reasonable time.
  */
 export function nameConstraintViolation(
   { permitted, excluded }: NameConstraints,
   names: GeneralNames,
 ): string | undefined {
+  if (comparisons(permitted, names) + comparisons(excluded, names) > MAX_COMPARISONS) {
+    return `more than ${MAX_COMPARISONS} comparisons of names with constraints`;
+  }
   for (const email of names.emails) {
     const mailbox = mailboxOf(email);
     if (!mailbox) return `cannot parse rfc822Name ${quote(email)}`;
@@ -126,6 +133,15 @@ export function nameConstraintViolation(
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+function comparisons(subtrees: NameSubtrees, names: GeneralNames): number {
+  return (
+    subtrees.emails.length * names.emails.length +
+    subtrees.hosts.length * names.hosts.length +
+    subtrees.uriHosts.length * names.uris.length +
+    subtrees.addresses.length * names.addresses.length
+  );
 }
 
 function check<T>(

@@ -37,9 +37,11 @@ export function nextPemBlock(text: string): PemBlock | undefined {
   for (let from = 0; ; ) {
     const end = text.indexOf(`\n${END}`, from);
     if (end < 0) return undefined;
-    const begin = text.lastIndexOf(BEGIN, end - BEGIN.length);
-    if (begin >= from && (begin === from || text[begin - 1] === "\n")) {
-      const block = readBlock(text, begin + BEGIN.length, end + 1);
+    // Only what was not searched before: looking further back would take quadratic time.
+    const before = text.slice(from, end);
+    const begin = before.lastIndexOf(BEGIN);
+    if (begin === 0 || (begin > 0 && before[begin - 1] === "\n")) {
+      const block = readBlock(text, from + begin + BEGIN.length, end + 1);
       if (block) return block;
     }
     from = end + 1 + END.length;

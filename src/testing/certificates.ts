@@ -19,6 +19,8 @@ import {
   GeneralSubtree,
   NameConstraints,
   PublicKeyInfo,
+  Time,
+  TimeType,
 } from "pkijs";
 
 /** A certificate with the key that it certifies. */
@@ -98,8 +100,8 @@ export function mintCertificate(options: MintOptions): MintedCertificate {
   certificate.serialNumber = new Integer({ valueHex: toArrayBuffer(serialNumber()) });
   certificate.issuer.typesAndValues.push(commonName(issuer?.subject ?? subject));
   certificate.subject.typesAndValues.push(commonName(subject));
-  certificate.notBefore.value = new Date(notBefore);
-  certificate.notAfter.value = new Date(notAfter);
+  certificate.notBefore = timeOf(notBefore);
+  certificate.notAfter = timeOf(notAfter);
   const spki = createPublicKey(key).export({ format: "der", type: "spki" });
   certificate.subjectPublicKeyInfo = PublicKeyInfo.fromBER(toArrayBuffer(spki));
   certificate.signature = new AlgorithmIdentifier({ algorithmId: ECDSA_SHA256 });
@@ -125,6 +127,13 @@ export function toPem(type: string, bytes: Uint8Array): string {
 /** The DER of a UTF8String. */
 export function derUtf8(text: string): Uint8Array {
   return Buffer.from(new Utf8String({ value: text }).toBER());
+}
+
+/** A time in the form that its year calls for. */
+function timeOf(milliseconds: number): Time {
+  const value = new Date(milliseconds);
+  const isShort = value.getUTCFullYear() >= 1950 && value.getUTCFullYear() < 2050;
+  return new Time({ type: isShort ? TimeType.UTCTime : TimeType.GeneralizedTime, value });
 }
 
 function serialNumber(): Uint8Array {

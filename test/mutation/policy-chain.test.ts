@@ -168,6 +168,17 @@ test("name constraints of any authority hold for the leaf", () => {
   }
 });
 
+test("more names and constraints than can be compared are refused, and soon", () => {
+  const many = Array.from({ length: 3000 }, (_, index) => `${index}.example`);
+  const started = performance.now();
+  const reason = outcome({
+    leaf: { hosts: many },
+    authorities: { intermediate: { nameConstraints: { excludedHosts: many.map((host) => `x.${host}`) } } },
+  });
+  assert.match(reason ?? "", /not authorized to sign for this name: more than/);
+  assert.ok(performance.now() - started < 10_000);
+});
+
 test("trust anchors are what the policy names, and only that", () => {
   assert.equal(outcome({ anchors: ({ issuer }) => issuer }), undefined, "an anchor need not be self-signed");
   assert.equal(outcome({ anchors: ({ leaf }) => leaf }), undefined, "the leaf itself may be an anchor");

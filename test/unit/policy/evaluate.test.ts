@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { digestOf } from "../../../src/core/digest.ts";
+import { PolicyError } from "../../../src/policy/errors.ts";
+import {
+  dockerImage,
+  type Evidence,
+  evaluateRequirements,
+  needsSignatures,
+} from "../../../src/policy/evaluate.ts";
+import { parsePolicy } from "../../../src/policy/parse.ts";
+import { parseImageReference } from "../../../src/policy/reference.ts";
+import type { Policy } from "../../../src/policy/types.ts";
+import { mintKey, publicKeyPem } from "../../../src/testing/certificates.ts";
+import { signImage } from "../../../src/testing/signatures.ts";
+import { base64, storedSignature } from "./decide.ts";
+import { imageManifest } from "./images.ts";
+
+const NAME = "quay.example/app";
+const manifest = imageManifest();
+const digest = digestOf(manifest);
+const [first, second, third] = [mintKey(), mintKey(), mintKey()];
+
+const evidence: Evidence = {
+  manifest,
+  signatures: [first, second].map((signer) => ({
+    source: "test",
+    signature: storedSignature(signImage({ reference: NAME, digest, signer })),
+  })),
+  completeFormats: ["simple-signing", "sigstore-json"],
+  file(path) {
+    throw new PolicyError("ERR_POLICY_TRUST_ROOT", `no such file: ${path}`);
+  },
+  now: 0,
+};
+const image = dockerImage(parseImageReference(`${NAME}:1`));
+
+function by(key: typeof first): object {
+  const keyData = base64(publicKeyPem(key));
+  return { type: "sigstoreSigned", keyData, signedIdentity: { type: "matchRepository" } };
+}
+
+function evaluate(requirements: unknown[], changes: Partial<Evidence> = {}) {
+  const policy = parsePolicy(JSON.stringify({ default: requirements }));
+  return evaluateRequirements(policy, image, { ...evidence, ...changes });
+}
+
+const ANY = { type: "insecureAcceptAnything" };
+const REJECT = { type: "reject" };
+const SIGNED_BY = { type: "signedBy", keyType: "GPGKeys", keyData: "YWJj" };
+const simple = {
+  source: "test",
+  signature: { format: "simple-signing" as const, content: Buffer.from("x") },
+};
+
+test("all requirements must be met, each by whatever signature", () => {
+  assert.equal(evaluate([by(first), by(second)]).kind, "allowed");
+  assert.equal(evaluate([by(first), by(third)]).kind, "rejected");
+  assert.equal(evaluate([by(third), by(first)]).kind, "rejected");
+  assert.equal(evaluate([ANY, by(first), ANY]).kind, "allowed");
+});
+
+test("the first requirement that is not met ends the evaluation", () => {
+  const evaluation = evaluate([ANY, REJECT, by(third)]);
+  assert.ok(evaluation.kind === "rejected");
+  assert.equal(evaluation.reason, `Running image docker://${NAME}:1 is rejected by policy.`);
+  assert.deepEqual(
+    evaluation.requirements.map(({ kind, type }) => `${type} ${kind}`),
+    ["insecureAcceptAnything met", "reject failed"],
+  );
+  assert.equal(evaluate([REJECT, ANY]).kind, "rejected");
+});
+
+test("an empty list allows nothing", () => {
+  const policy: Policy = { default: [], transports: new Map() };
+  const evaluation = evaluateRequirements(policy, image, evidence);
+  assert.ok(evaluation.kind === "rejected");
+  assert.equal(evaluation.reason, "List of verification policy requirements must not be empty");
+});
+
+test("a requirement that no policy can hold is a mistake of the caller, never met", () => {
+  const policy = { default: [{ type: "allow" }], transports: new Map() } as unknown as Policy;
+  assert.throws(() => evaluateRequirements(policy, image, evidence), TypeError);
+});
+
+test("evaluation is the same every time", () => {
+  assert.deepEqual(evaluate([by(first), by(third)]), evaluate([by(first), by(third)]));
+});
+
+test("signedBy never gets a verdict that was not made", () => {
+  assert.throws(() => evaluate([SIGNED_BY], { signatures: [simple] }), { code: "ERR_POLICY_UNSUPPORTED" });
+  assert.throws(() => evaluate([SIGNED_BY], { signatures: [], completeFormats: ["sigstore-json"] }), {
+    code: "ERR_POLICY_UNSUPPORTED",
+  });
+  // A sigstore signature is none for it.
+  const unsigned = evaluate([SIGNED_BY]);
+  assert.equal(
+    unsigned.kind === "rejected" && unsigned.reason,
+    "A signature was required, but no signature exists",
+  );
+  const reasonOf = (members: object) => {
+    const evaluation = evaluate([{ type: "signedBy", ...members }], { signatures: [simple] });
+    assert.ok(evaluation.kind === "rejected");
+    return `${evaluation.errorClass}: ${evaluation.reason}`;
+  };
+  assert.equal(
+    reasonOf({ keyType: "X509Certificates", keyPath: "/missing" }),
+    'other: Unimplemented "keyType" value "X509Certificates"',
+  );
+  assert.equal(reasonOf({ keyType: "GPGKeys", keyPath: "/missing" }), "other: no such file: /missing");
+  assert.equal(reasonOf({ keyType: "GPGKeys", keyPaths: [] }), "policy-requirement: No public keys imported");
+  assert.equal(reasonOf({ keyType: "GPGKeys", keyData: "" }), "policy-requirement: No public keys imported");
+});
+
+test("simple signatures are counted where sigstore ones are wanted", () => {
+  const evaluation = evaluate([by(first)], { signatures: [simple, simple] });
+  assert.equal(
+    evaluation.kind === "rejected" && evaluation.reason,
+    "A signature was required, but no signature exists (2 non-sigstore signatures, 0 sigstore non-signature attachments)",
+  );
+});
+
+test("errors that are not reasons to reject come out, and are no verdict", () => {
+  const fault = new Error("a fault");
+  const file = () => {
+    throw fault;
+  };
+  const requirement = { type: "sigstoreSigned", keyPath: "/k" };
+  assert.throws(
+    () => evaluate([requirement], { file }),
+    (error) => error === fault,
+  );
+});
+
+test("whether signatures are needed", () => {
+  const needs = (...requirements: object[]) =>
+    needsSignatures(parsePolicy(JSON.stringify({ default: requirements })).default);
+  assert.equal(needs(ANY), false);
+  assert.equal(needs(ANY, SIGNED_BY), true);
+  assert.equal(needs(by(first)), true);
+  assert.equal(needs(REJECT, SIGNED_BY), false);
+  assert.equal(
+    needs({ type: "signedBaseLayer", baseLayerIdentity: { type: "matchExact" } }, SIGNED_BY),
+    false,
+  );
+});
