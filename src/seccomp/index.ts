@@ -76,6 +76,14 @@ export {
   resolveCrioSeccomp,
 } from "./resolve-crio.ts";
 export { type FormatSeccompOptions, formatSeccomp } from "./runtime-spec.ts";
+export {
+  type JsonSchema,
+  type ProfileFormat,
+  type ProfileProblem,
+  profileSchema,
+  type ValidateProfileOptions,
+  validateProfile,
+} from "./schema.ts";
 export type {
   KernelVersion,
   LinuxSeccomp,
