@@ -6,13 +6,14 @@
  * @module
  */
 import type { Digest } from "../core/digest.ts";
-import { wantedPlatforms } from "../core/peer-platform.ts";
+import { isLadingError } from "../core/errors.ts";
 import type { Platform } from "../core/platform.ts";
 import type { Reference } from "../core/reference.ts";
 import { raceSignal, type SignalOptions } from "../core/signal.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { fetchManifest } from "../oci/fetch.ts";
 import type { IndexDocument, ManifestDocument } from "../oci/manifest.ts";
+import { selectManifest } from "../oci/select.ts";
 import type { ReadStore } from "../oci/store.ts";
 import { messageOf, PolicyError } from "./errors.ts";
 import type { CollectedSignature } from "./evaluate.ts";
@@ -95,16 +96,12 @@ function chooseInstance({ value }: IndexDocument, { platform, instanceDigest }: 
     throw noInstance(`the index has no entry ${instanceDigest}`);
   }
   if (!platform) throw noInstance("the reference names an index: a platform or an instance must be chosen");
-  for (const { os, architecture, variant = "" } of wantedPlatforms(platform)) {
-    const entry = manifests.find(
-      ({ platform: offered }) =>
-        offered?.os === os && offered.architecture === architecture && (offered.variant ?? "") === variant,
-    );
-    if (entry) return entry;
+  try {
+    return selectManifest(value, platform, { rule: "containers-image" });
+  } catch (cause) {
+    if (!isLadingError(cause)) throw cause;
+    throw noInstance(cause.message, cause);
   }
-  throw noInstance(
-    `no image found in image index for architecture ${platform.architecture}, OS ${platform.os}`,
-  );
 }
 
 /** Signatures of an image from every source, in order. */
@@ -188,6 +185,6 @@ async function orManifestError<T>(signal: AbortSignal | undefined, fetch: () => 
   }
 }
 
-function noInstance(message: string): PolicyError {
-  return new PolicyError("ERR_POLICY_INSTANCE", message);
+function noInstance(message: string, cause?: unknown): PolicyError {
+  return new PolicyError("ERR_POLICY_INSTANCE", message, cause === undefined ? {} : { cause });
 }
