@@ -8,6 +8,7 @@ import { type Digest, isDigest, verifyBytes, verifyStream } from "../core/digest
 import { CoreError } from "../core/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { OciError } from "./errors.ts";
+import { releaseStream } from "./release.ts";
 import type { Store } from "./store.ts";
 import { assertTag } from "./tag.ts";
 
@@ -55,7 +56,10 @@ export function memoryStore(): MemoryStore {
         keep(descriptor, Uint8Array.from(content));
         return;
       }
-      if (blobs.has(descriptor.digest)) return;
+      if (blobs.has(descriptor.digest)) {
+        await releaseStream(content);
+        return;
+      }
       const verified = verifyStream(content, descriptor, { signal });
       keep(descriptor, Uint8Array.from(await collectBytes(verified, { maxBytes: descriptor.size, signal })));
     },

@@ -19,30 +19,50 @@ import {
   repositoryUrl,
   requestManifest,
 } from "./pull.ts";
+import { releaseStream } from "./release.ts";
 import { withRetries } from "./retry.ts";
 import { assertTag } from "./tag.ts";
 import { checkLocation, type TrustOrigin } from "./trust.ts";
 
 const PUSH: readonly string[] = ["pull", "push"];
 
-/** Stores content under its descriptor; see `Pusher`. */
+/** Stores content under its descriptor; see `Pusher`. The stream is released on every way out. */
 export async function pushToRepository(
   place: RepositoryPlace,
   descriptor: Descriptor,
   content: Uint8Array | ByteStream,
   { signal }: SignalOptions,
 ): Promise<void> {
-  signal?.throwIfAborted();
-  parseDigest(descriptor.digest);
-  if (content instanceof Uint8Array) verifyBytes(content, descriptor);
-  if (await existsInRepository(place, descriptor, { signal })) return;
-  if (isManifestType(descriptor.mediaType)) {
-    const verified =
-      content instanceof Uint8Array ? streamOf(content) : verifyStream(content, descriptor, { signal });
-    const bytes = await collectBytes(verified, { maxBytes: place.maxManifestBytes, signal });
-    await putManifest(place, descriptor, descriptor.digest, bytes, signal);
-    return;
+  try {
+    signal?.throwIfAborted();
+    parseDigest(descriptor.digest);
+    if (content instanceof Uint8Array) verifyBytes(content, descriptor);
+    if (await existsInRepository(place, descriptor, { signal })) return;
+    if (isManifestType(descriptor.mediaType)) await pushManifest(place, descriptor, content, signal);
+    else await pushBlob(place, descriptor, content, signal);
+  } finally {
+    await releaseStream(content);
   }
+}
+
+async function pushManifest(
+  place: RepositoryPlace,
+  descriptor: Descriptor,
+  content: Uint8Array | ByteStream,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const verified =
+    content instanceof Uint8Array ? streamOf(content) : verifyStream(content, descriptor, { signal });
+  const bytes = await collectBytes(verified, { maxBytes: place.maxManifestBytes, signal });
+  await putManifest(place, descriptor, descriptor.digest, bytes, signal);
+}
+
+async function pushBlob(
+  place: RepositoryPlace,
+  descriptor: Descriptor,
+  content: Uint8Array | ByteStream,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   if (content instanceof Uint8Array) {
     // A session that failed is not used again: every try starts its own.
     await withRetries(() => upload(place, descriptor, content, signal), { policy: place.policy, signal });

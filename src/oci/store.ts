@@ -38,7 +38,8 @@ export interface Pusher {
   /**
    * Stores content under its descriptor; nothing is sent when it is there already.
    *
-   * Size and digest are checked on the way, and content that differs is not stored.
+   * Size and digest are checked on the way, and content that differs is not stored. A stream is released on
+   * every way out, also when nothing of it is needed; an error that it throws comes out unchanged.
    */
   push(descriptor: Descriptor, content: Uint8Array | ByteStream, options?: SignalOptions): Promise<void>;
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { test } from "node:test";
+import { streamOf } from "../../src/core/bytes.ts";
 import { describeContent, fetchBlob, fetchManifest } from "../../src/oci/index.ts";
 import { clientFor, eventually, pairFor, pushSample, serverFor } from "./registry-setup.ts";
 
@@ -117,26 +119,23 @@ test("a stream that is never read asks for nothing", async (t) => {
   assert.equal(server.requests.length, before);
 });
 
-test("the caller's stream is released when a push fails", async (t) => {
+test("the caller's stream is released when it is not needed, and when a push fails", async (t) => {
   const { repository } = await pairFor(t, {
     intercept: ({ method }) => (method === "POST" ? { status: 403 } : undefined),
   });
-  let released = false;
-  async function* source(): AsyncGenerator<Uint8Array> {
-    try {
-      yield Buffer.from("x");
-    } finally {
-      released = true;
-    }
-  }
-  const stream = source();
-  await assert.rejects(repository.push(describeContent(Buffer.from("x"), "a/b"), stream), {
-    code: "ERR_OCI_DENIED",
-  });
-  // It was never begun, so there is nothing to release; reading it now must find it untouched.
-  assert.equal((await stream.next()).done, false);
-  await stream.return(undefined);
-  assert.ok(released);
+  const content = Buffer.from("x");
+  const denied = { code: "ERR_OCI_DENIED" };
+  const generated = streamOf(content);
+  await assert.rejects(repository.push(describeContent(content, "a/b"), generated), denied);
+  assert.equal((await generated.next()).done, true);
+  const stream = Readable.from([content]);
+  await assert.rejects(repository.push(describeContent(content, "a/b"), stream), denied);
+  assert.ok(stream.destroyed);
+  const other = await pairFor(t);
+  await other.repository.push(describeContent(content, "a/b"), content);
+  const again = Readable.from([content]);
+  await other.repository.push(describeContent(content, "a/b"), again);
+  assert.ok(again.destroyed);
 });
 
 test("closing breaks what is under way, and leaves no connection", async (t) => {
