@@ -16,7 +16,9 @@ import {
   readTrustFiles,
   resolveImage,
 } from "./evidence.ts";
+import { formatPolicy } from "./format.ts";
 import { criErrorMessage, pullMessage } from "./messages.ts";
+import { parsePolicy } from "./parse.ts";
 import { parseImageReference } from "./reference.ts";
 import { selectRequirements } from "./scope.ts";
 import type { SignatureSource } from "./signature-source.ts";
@@ -59,10 +61,21 @@ export interface Verifier {
   evaluate(reference: string | Reference, options?: VerifyOptions): Promise<Verdict>;
 }
 
-/** A verifier for images of the docker transport. */
-export function createVerifier(policy: Policy, options: VerifierOptions): Verifier {
-  const { source, signatureSources, readFile, now = Date.now, requireSignatureVerification } = options;
-  if (!Array.isArray(signatureSources)) throw new TypeError("signatureSources must be a list");
+/** Longer than any policy that {@link parsePolicy} reads, when it is written out in full. */
+const MAX_POLICY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * A verifier for images of the docker transport.
+ *
+ * Policy and list of sources are copied: later changes of either do not count.
+ *
+ * @throws {PolicyError} For a policy made by hand that {@link parsePolicy} would not read.
+ */
+export function createVerifier(given: Policy, options: VerifierOptions): Verifier {
+  const { source, readFile, now = Date.now, requireSignatureVerification } = options;
+  if (!Array.isArray(options.signatureSources)) throw new TypeError("signatureSources must be a list");
+  const policy = parsePolicy(formatPolicy(given), { maxBytes: MAX_POLICY_BYTES });
+  const signatureSources = [...options.signatureSources];
   const completeFormats = signatureSources.flatMap(({ formats }) => formats);
   return {
     async evaluate(text, { signal, platform, instanceDigest } = {}) {

@@ -9,6 +9,7 @@ import type { ReadStore } from "../../src/oci/store.ts";
 import { PolicyError } from "../../src/policy/errors.ts";
 import { parsePolicy } from "../../src/policy/parse.ts";
 import { emptySource, type SignatureSource, sigstoreAttachments } from "../../src/policy/signature-source.ts";
+import type { Policy } from "../../src/policy/types.ts";
 import { createVerifier, type VerifierOptions, type VerifyOptions } from "../../src/policy/verifier.ts";
 import { type Authorities, createAuthorities, DEFAULT_OIDC_ISSUER } from "../../src/testing/authorities.ts";
 import { mintKey, publicKeyPem } from "../../src/testing/certificates.ts";
@@ -483,6 +484,33 @@ test("signatures are not looked for where no requirement gets to look at them", 
     rejected.kind === "rejected" && rejected.reason,
     `Running image docker://${NAME}:1 is rejected by policy.`,
   );
+});
+
+test("a policy that is changed after the verifier was made does not count", async () => {
+  const { store } = await signedStore("wrong@mail.example");
+  const policy = parsePolicy(fulcioPolicy());
+  const signatureSources = [sigstoreAttachments()];
+  const verifier = createVerifier(policy, { source: { repository: () => store }, signatureSources });
+  (policy.transports as Map<string, unknown>).clear();
+  (policy.default as unknown[])[0] = { type: "insecureAcceptAnything" };
+  signatureSources.pop();
+  const verdict = await verifier.evaluate(`${NAME}:1`);
+  assert.equal(verdict.kind === "rejected" && verdict.errorClass, "invalid-signature");
+});
+
+test("a policy made by hand must be one that could be read", () => {
+  const options = { source: { repository: () => memoryStore() }, signatureSources: [] };
+  const requirement = parsePolicy(fulcioPolicy()).transports.get("docker")?.get(NAME)?.[0];
+  assert.ok(requirement?.type === "sigstoreSigned");
+  for (const byDefault of [
+    [],
+    [{ type: "allow" }],
+    [{ ...requirement, trust: { ...requirement.trust, subjectEmail: "" } }],
+    [{ ...requirement, signedIdentity: { type: "matchAnything" } }],
+  ]) {
+    const policy = { default: byDefault, transports: new Map() } as unknown as Policy;
+    assert.throws(() => createVerifier(policy, options), PolicyError);
+  }
 });
 
 async function rejectsWith(promise: Promise<unknown>, code: string, cause?: unknown): Promise<void> {
