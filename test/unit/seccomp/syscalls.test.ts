@@ -55,6 +55,8 @@ describe("system calls", () => {
   test("are multiplexed on some architectures", () => {
     assert.deepEqual(multiplexedCall(seccompArch("x86"), "socket"), { multiplexer: "socketcall", code: 1 });
     assert.deepEqual(multiplexedCall(seccompArch("s390x"), "shmctl"), { multiplexer: "ipc", code: 24 });
+    // Like libseccomp, which has both ways on 64-bit PowerPC too.
+    assert.deepEqual(multiplexedCall(seccompArch("ppc64le"), "bind"), { multiplexer: "socketcall", code: 2 });
     assert.equal(multiplexedCall(seccompArch("x86_64"), "socket"), undefined);
     assert.equal(multiplexedCall(seccompArch("x86"), "read"), undefined);
   });
