@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
 import { digestOf } from "../../src/core/digest.ts";
+import { OCI_INDEX, OCI_MANIFEST } from "../../src/core/media-types.ts";
 import { OciError } from "../../src/oci/errors.ts";
 import { type MemoryStore, memoryStore } from "../../src/oci/memory-store.ts";
 import type { ReadStore } from "../../src/oci/store.ts";
@@ -14,7 +15,7 @@ import { createVerifier, type VerifierOptions, type VerifyOptions } from "../../
 import { type Authorities, createAuthorities, DEFAULT_OIDC_ISSUER } from "../../src/testing/authorities.ts";
 import { mintKey, publicKeyPem } from "../../src/testing/certificates.ts";
 import { attachSignatures, signImage } from "../../src/testing/signatures.ts";
-import { pushImage, pushIndex } from "../unit/policy/images.ts";
+import { imageManifest, pushImage, pushIndex } from "../unit/policy/images.ts";
 
 const NAME = "quay.example/team/app";
 const authorities = createAuthorities();
@@ -132,7 +133,7 @@ test("without a source of the format that is needed there is no verdict", async 
   await rejectsWith(evaluate(store, signedBy), "ERR_POLICY_UNSUPPORTED");
 });
 
-test("an OpenPGP signature that would have to be checked gives no verdict, and unsigned is rejected", async () => {
+test("cri-o#8666: an OpenPGP signature that would have to be checked gives no verdict, and unsigned is rejected", async () => {
   const { store } = await signedStore();
   const signedBy = JSON.stringify({ default: [{ type: "signedBy", keyType: "GPGKeys", keyData: "YWJj" }] });
   const source: SignatureSource = {
@@ -202,7 +203,7 @@ test("one good signature among bad ones is enough, and every bad one has its rea
   assert.equal(rejected.errorClass, "policy-requirement");
 });
 
-test("an attachment of another kind is no signature", async () => {
+test("CVE-2022-35930: an attachment of another kind is no signature", async () => {
   const store = memoryStore();
   const { digest } = await pushImage(store, "1");
   const signature = signImage({ reference: NAME, digest, signer: key });
@@ -258,6 +259,51 @@ test("a signature of the index does not count for its images", async () => {
   ]);
   const verdict = await evaluate(store, keyPolicy(), { platform: { os: "linux", architecture: "amd64" } });
   assert.equal(verdict.kind, "rejected");
+});
+
+test("CVE-2021-41190: a manifest that can be read in two ways gives no verdict", async () => {
+  const any = JSON.stringify({ default: [{ type: "insecureAcceptAnything" }] });
+  const image = imageManifest().toString();
+  const ambiguous = [
+    image.replace("{", '{"manifests":[],'),
+    image.replace("{", '{"schemaVersion":2,'),
+    image.replace("{", '{"Layers":[],'),
+    image.replace(OCI_MANIFEST, OCI_INDEX),
+    image.replace(`"mediaType":"${OCI_MANIFEST}"`, '"fsLayers":[]'),
+  ];
+  for (const text of ambiguous) {
+    const store = memoryStore();
+    const content = Buffer.from(text);
+    const descriptor = { mediaType: OCI_MANIFEST, digest: digestOf(content), size: content.byteLength };
+    await store.push(descriptor, content);
+    await store.tag(descriptor, "1");
+    await rejectsWith(evaluate(store, any), "ERR_POLICY_MANIFEST");
+  }
+});
+
+test("CVE-2024-3727: a digest that is none never gets into a path or a tag", async () => {
+  const { store, digest } = await signedStore();
+  const asked: string[] = [];
+  const listening: ReadStore = {
+    resolve(tag, options) {
+      asked.push(tag);
+      return store.resolve(tag, options);
+    },
+    fetch: (descriptor, options) => store.fetch(descriptor, options),
+  };
+  for (const text of [
+    "sha256:../../x",
+    "sha256:",
+    digest.toUpperCase(),
+    `${digest}0`,
+    "md5:d41d8cd98f00b204",
+  ]) {
+    await rejectsWith(
+      evaluate(listening, fulcioPolicy(), { reference: `${NAME}@${text}` }),
+      "ERR_POLICY_REFERENCE",
+    );
+  }
+  assert.deepEqual(asked, []);
 });
 
 test("a reference by digest is held to that digest", async () => {
@@ -356,7 +402,7 @@ test("answers that say there is no such tag mean unsigned, in the spellings that
   }
 });
 
-test("a tag that moves between two requests cannot split the verdict from its digest", async () => {
+test("CVE-2022-47633: a tag that moves between two requests cannot split the verdict from its digest", async () => {
   const { store, digest } = await signedStore();
   const evil = await pushImage(store, "evil", "evil");
   let resolutions = 0;
@@ -374,7 +420,7 @@ test("a tag that moves between two requests cannot split the verdict from its di
   assert.equal(resolutions, 1);
 });
 
-test("the manifest that carries signatures is bounded, and must be an image manifest", async () => {
+test("CVE-2023-46737, CVE-2020-1702: the manifest that carries signatures is bounded, and must be an image manifest", async () => {
   const store = memoryStore();
   const { digest } = await pushImage(store, "1");
   const good = signImage({ reference: NAME, digest, signer: key });
@@ -486,7 +532,7 @@ test("signatures are not looked for where no requirement gets to look at them", 
   );
 });
 
-test("a policy that is changed after the verifier was made does not count", async () => {
+test("kyverno#16336: a policy that is changed after the verifier was made does not count", async () => {
   const { store } = await signedStore("wrong@mail.example");
   const policy = parsePolicy(fulcioPolicy());
   const signatureSources = [sigstoreAttachments()];

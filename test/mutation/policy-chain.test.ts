@@ -75,7 +75,7 @@ test("the unchanged chain is accepted, with and without an intermediate", () => 
   assert.equal(outcome({ authorities: { intermediate: false } }), undefined);
 });
 
-test("every certificate of the chain must be valid when the log recorded the signature", () => {
+test("CVE-2026-24122: every certificate of the chain must be valid when the log recorded the signature", () => {
   const expired = { notBefore: NOW - 3 * HOUR, notAfter: NOW - HOUR };
   const future = { notBefore: NOW + HOUR, notAfter: NOW + 3 * HOUR };
   for (const validity of [expired, future]) {

@@ -1,5 +1,5 @@
 /**
- * Every field of every requirement: a valid policy accepts a valid image, and each single change of one field
+ * CVE-2026-48815. Every field of every requirement: a valid policy accepts a valid image, and each single change of one field
  * makes it refuse. A field that were ignored would show here.
  */
 import assert from "node:assert/strict";
@@ -76,7 +76,7 @@ const byPki: Decision = {
   }),
 };
 
-test("the unchanged policies accept", () => {
+test("CVE-2026-48815: the unchanged policies accept, for what follows", () => {
   for (const decision of [byKey, byFulcio, byPki]) assert.equal(decide(decision).kind, "allowed");
 });
 

@@ -206,7 +206,7 @@ test("a payload of another kind or shape", () => {
   }
 });
 
-test("a log entry for something else: the log's signature alone proves nothing", () => {
+test("CVE-2022-36056: a log entry for something else: the log's signature alone proves nothing", () => {
   for (const [decision, signer] of both) {
     const entryOf = (options: Partial<SignImageOptions>) =>
       signed({ signer, ...options }).annotations[BUNDLE] ?? "";
