@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./artifact.ts";
+export * from "./artifact-source.ts";
 export * from "./challenge.ts";
 export type { ClientOptions } from "./client.ts";
 export * from "./credentials.ts";
