@@ -33,7 +33,9 @@ export interface Containerd {
   log(): string;
   /** Kills it without warning and starts it anew on the same socket; pods and containers live on. */
   restart(): Promise<void>;
-  /** Removes all pods, ends it with its shims and mounts, and removes its folder. */
+  /** What pods have left behind on this machine until now: mounts below the folder, and shims. */
+  remains(): string[];
+  /** Removes all pods, ends it with its shims and mounts, and removes its folder. Twice is the same as once. */
   stop(): Promise<void>;
 }
 
@@ -62,13 +64,19 @@ export async function startContainerd(options: StartContainerdOptions = {}): Pro
     daemon = start();
     await waitFor(daemon, () => whenReady(socket));
   };
-  const stop = async () => {
+  const stopOnce = async () => {
     // Only a containerd that runs can give back the networks of its pods.
     if (daemon.ended()) daemon = start();
     await waitFor(daemon, () => removePods(socket)).catch((error: unknown) => console.error(error));
     await daemon.stop();
     await cleanUp(folder, socket);
   };
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= stopOnce();
+    return stopped;
+  };
+  const remains = () => [...mountsBelow(folder), ...shimsOf(socket).map((pid) => `shim ${pid}`)];
   try {
     await waitFor(daemon, () => whenReady(socket));
     await importImages(folder, socket, daemon);
@@ -76,7 +84,7 @@ export async function startContainerd(options: StartContainerdOptions = {}): Pro
     await stop();
     throw error;
   }
-  return { socket, folder, busybox: BUSYBOX, log: () => daemon.log(), restart, stop };
+  return { socket, folder, busybox: BUSYBOX, log: () => daemon.log(), restart, remains, stop };
 }
 
 async function whenReady(socket: string): Promise<void> {

@@ -1,11 +1,6 @@
 /** The registry client against docker-registry, and skopeo against the in-process registry. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { streamOf } from "../../src/core/bytes.ts";
 import {
   createLayer,
@@ -20,60 +15,14 @@ import {
   selectManifest,
 } from "../../src/oci/index.ts";
 import { type RegistryAuth, startRegistry } from "../../src/testing/index.ts";
+import { needs } from "./parts.ts";
+import { whyNoPrograms } from "./process.ts";
+import { startDockerRegistry, whyNoDockerRegistry } from "./registry.ts";
+import { skopeo, temporaryFolder } from "./skopeo.ts";
 
-const has = (program: string): boolean => spawnSync("which", [program]).status === 0;
-const missing = (...programs: string[]): string | false => {
-  const absent = programs.filter((program) => !has(program));
-  return absent.length > 0 ? `not installed: ${absent.join(", ")}` : false;
-};
 const platform = { os: "linux", architecture: "amd64" };
 const password = { kind: "password", username: "alice", password: "pw:1" } as const;
-
-function workFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "lading-registry-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** Starts docker-registry; gives its host. */
-async function dockerRegistry(t: TestContext, users: string | undefined): Promise<string> {
-  const folder = workFolder(t);
-  const host = `127.0.0.1:${await freePort()}`;
-  const auth = users === undefined ? "" : `auth: {htpasswd: {realm: r, path: ${folder}/htpasswd}}\n`;
-  if (users !== undefined) writeFileSync(join(folder, "htpasswd"), users);
-  const config = [
-    "version: 0.1",
-    "log: {level: error, accesslog: {disabled: true}}",
-    `storage: {filesystem: {rootdirectory: ${folder}/data}, maintenance: {uploadpurging: {enabled: false}}}`,
-    `http: {addr: "${host}", secret: x}`,
-  ];
-  writeFileSync(join(folder, "config.yml"), `${config.join("\n")}\n${auth}`);
-  const child = spawn("docker-registry", ["serve", join(folder, "config.yml")], { stdio: "ignore" });
-  const exited = new Promise((resolve) => child.once("exit", resolve));
-  t.after(async () => {
-    child.kill();
-    await exited;
-  });
-  for (let tries = 0; tries < 100; tries++) {
-    if (
-      await fetch(`http://${host}/v2/`).then(
-        () => true,
-        () => false,
-      )
-    )
-      return host;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("docker-registry does not answer");
-}
+const users = { [password.username]: password.password };
 
 async function sampleImage() {
   const files = [
@@ -83,15 +32,13 @@ async function sampleImage() {
   return packImage({ platform, layers: [await createLayer(files)], config: { Cmd: ["/bin/x"] } });
 }
 
-const skipDocker = missing("docker-registry", "htpasswd");
-for (const kind of ["nobody", "a user name and password"] as const) {
-  test(`docker-registry that asks for ${kind}`, { skip: skipDocker }, async (t) => {
-    const users =
-      kind === "nobody"
-        ? undefined
-        : spawnSync("htpasswd", ["-Bbn", password.username, password.password], { encoding: "utf8" }).stdout;
-    const host = await dockerRegistry(t, users);
-    const registry = createRegistry({ credentials: () => (users === undefined ? undefined : password) });
+for (const options of [{}, { users }]) {
+  const isOpen = !("users" in options);
+  const name = `docker-registry that asks for ${isOpen ? "nobody" : "a user name and password"}`;
+  test(name, needs(whyNoDockerRegistry(options)), async (t) => {
+    const { host, stop } = await startDockerRegistry(options);
+    t.after(stop);
+    const registry = createRegistry({ credentials: () => (isOpen ? undefined : password) });
     t.after(() => registry.close());
     const repository = registry.repository(`${host}/team/app`);
     const image = await sampleImage();
@@ -113,21 +60,20 @@ for (const kind of ["nobody", "a user name and password"] as const) {
         return true;
       },
     );
-    if (users === undefined) return;
+    if (isOpen) return;
     const wrong = createRegistry({ credentials: () => ({ ...password, password: "wrong" }) });
     t.after(() => wrong.close());
     await assert.rejects(wrong.resolve(`${host}/team/app:multi`), { code: "ERR_OCI_UNAUTHORIZED" });
   });
 }
 
-const users = { [password.username]: password.password };
 const auths: Record<string, RegistryAuth | undefined> = {
   open: undefined,
   basic: { kind: "basic", users },
   bearer: { kind: "bearer", users },
 };
 for (const [name, auth] of Object.entries(auths)) {
-  test(`skopeo with the in-process registry: ${name}`, { skip: missing("skopeo") }, async (t) => {
+  test(`skopeo with the in-process registry: ${name}`, needs(whyNoPrograms("skopeo")), async (t) => {
     const server = await startRegistry({ auth });
     t.after(() => server.close());
     const registry = createRegistry({ credentials: () => password });
@@ -138,23 +84,13 @@ for (const [name, auth] of Object.entries(auths)) {
       : [];
     const tls = ["--src-tls-verify=false", "--dest-tls-verify=false"];
     const copy = ["--insecure-policy", "copy", ...tls, ...creds];
-    await run("skopeo", [...copy, `docker://${server.host}/a/b:v1`, `docker://${server.host}/c/d:v2`]);
+    await skopeo(...copy, `docker://${server.host}/a/b:v1`, `docker://${server.host}/c/d:v2`);
     const [from, to] = [
       await registry.resolve(`${server.host}/a/b:v1`),
       await registry.resolve(`${server.host}/c/d:v2`),
     ];
     assert.deepEqual(to.descriptor, from.descriptor);
-    const pulled = join(workFolder(t), "out");
-    await run("skopeo", [...copy, `docker://${server.host}/c/d:v2`, `oci:${pulled}:v2`]);
+    const folder = await temporaryFolder(t);
+    await skopeo(...copy, `docker://${server.host}/c/d:v2`, `oci:${folder}/out:v2`);
   });
-}
-
-async function run(program: string, args: string[]): Promise<void> {
-  const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stderr.on("data", (chunk) => {
-    said += String(chunk);
-  });
-  const status = await new Promise((resolve) => child.once("close", resolve));
-  assert.equal(status, 0, said);
 }

@@ -1,4 +1,4 @@
-/** Daemons that a test starts and stops: by process id, never by name. */
+/** Programs that a test runs, and daemons that it starts and stops: by process id, never by name. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -63,6 +63,30 @@ export async function waitFor<T>(daemon: Daemon, probe: () => Promise<T>, timeou
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
+}
+
+/** Runs a program to its end; gives what it wrote, whatever its exit code. It must end within a minute. */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], timeout: 60_000 });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      output[name] += text;
+    });
+  }
+  const exitCode = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject).once("close", resolve);
+  });
+  return { exitCode, ...output };
+}
+
+/** Why programs cannot be run; undefined if all are there. */
+export function whyNoPrograms(...names: string[]): string | undefined {
+  const missing = missingPrograms(...names);
+  return missing.length > 0 ? `not installed: ${missing.join(", ")}` : undefined;
 }
 
 /** Which of these programs are not on the search path. */

@@ -1,40 +1,48 @@
 /** A private docker-registry on a loopback port. */
+import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Blob, TestImage } from "./images.ts";
-import { freePort, missingPrograms, startDaemon, waitFor } from "./process.ts";
+import { digestAlgorithm, digestHex, parseDigest } from "../../src/core/digest.ts";
+import { freePort, startDaemon, waitFor, whyNoPrograms } from "./process.ts";
+
+/** Options of {@link startDockerRegistry}. */
+export interface StartDockerRegistryOptions {
+  /** Passwords by user name. Without any, the registry takes everything from everybody. */
+  users?: Readonly<Record<string, string>> | undefined;
+}
 
 /** A registry that runs. */
-export interface InteropRegistry {
-  /** `127.0.0.1:PORT`; it speaks plain HTTP and takes everything from everybody. */
+export interface DockerRegistry {
+  /** `127.0.0.1:PORT`; it speaks plain HTTP. */
   readonly host: string;
-  /** Pushes an image under `name:tag`. */
-  push(image: TestImage, name: string, tag: string): Promise<void>;
+  /** Path of the file in which it keeps a blob or manifest, whatever the repository. */
+  blobFile(digest: string): string;
   /** Ends it and removes its storage. */
   stop(): Promise<void>;
 }
 
 /** Why no registry can be started here; undefined if one can. */
-export function whyNoRegistry(): string | undefined {
-  const missing = missingPrograms("docker-registry");
-  return missing.length > 0 ? `not installed: ${missing.join(", ")}` : undefined;
+export function whyNoDockerRegistry({ users }: StartDockerRegistryOptions = {}): string | undefined {
+  return whyNoPrograms("docker-registry", ...(users ? ["htpasswd"] : []));
 }
 
 /** Starts a registry with empty storage in a folder of its own. */
-export async function startRegistry(): Promise<InteropRegistry> {
+export async function startDockerRegistry(options: StartDockerRegistryOptions = {}): Promise<DockerRegistry> {
   const folder = await mkdtemp(join(tmpdir(), "lading-registry-"));
   const host = `127.0.0.1:${await freePort()}`;
-  await mkdir(join(folder, "storage"));
+  const storage = join(folder, "storage");
+  await mkdir(storage);
   const config = {
     version: "0.1",
     log: { level: "error", accesslog: { disabled: true } },
     storage: {
-      filesystem: { rootdirectory: join(folder, "storage") },
+      filesystem: { rootdirectory: storage },
       delete: { enabled: true },
       maintenance: { uploadpurging: { enabled: false } },
     },
     http: { addr: host, secret: "test" },
+    ...(options.users ? { auth: await passwordFile(folder, options.users) } : {}),
   };
   // YAML is a superset of JSON.
   await writeFile(join(folder, "config.yml"), JSON.stringify(config));
@@ -44,37 +52,33 @@ export async function startRegistry(): Promise<InteropRegistry> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await waitFor(daemon, () => expectStatus(`http://${host}/v2/`, {}, 200));
+    await waitFor(daemon, () => expectAnswer(`http://${host}/v2/`, options.users ? 401 : 200));
   } catch (error) {
     await stop();
     throw error;
   }
-  return { host, push: (image, name, tag) => push(`http://${host}/v2/${name}`, image, tag), stop };
+  return { host, blobFile: (digest) => blobFile(storage, digest), stop };
 }
 
-async function push(base: string, { manifest, config, layer }: TestImage, tag: string): Promise<void> {
-  for (const blob of [config, layer]) await pushBlob(base, blob);
-  const headers = { "content-type": manifest.mediaType };
-  await expectStatus(`${base}/manifests/${tag}`, { method: "PUT", headers, body: manifest.bytes }, 201);
+async function passwordFile(folder: string, users: Readonly<Record<string, string>>): Promise<object> {
+  const path = join(folder, "htpasswd");
+  const lines = Object.entries(users).map(([user, password]) => {
+    const { status, stdout, stderr } = spawnSync("htpasswd", ["-Bbn", user, password], { encoding: "utf8" });
+    if (status !== 0) throw new Error(`htpasswd: ${stderr}`);
+    return stdout.trim();
+  });
+  await writeFile(path, `${lines.join("\n")}\n`);
+  return { htpasswd: { realm: "test", path } };
 }
 
-async function pushBlob(base: string, { digest, bytes }: Blob): Promise<void> {
-  const started = await expectStatus(`${base}/blobs/uploads/`, { method: "POST" }, 202);
-  const location = new URL(started.headers.get("location") ?? "", base);
-  location.searchParams.set("digest", digest);
-  const headers = { "content-type": "application/octet-stream" };
-  await expectStatus(location.href, { method: "PUT", headers, body: bytes }, 201);
+function blobFile(storage: string, text: string): string {
+  const digest = parseDigest(text);
+  const hex = digestHex(digest);
+  return join(storage, "docker/registry/v2/blobs", digestAlgorithm(digest), hex.slice(0, 2), hex, "data");
 }
 
-/** The response to a request, which must have this status; its body is discarded. */
-async function expectStatus(
-  url: string,
-  init: { method?: string; headers?: Record<string, string>; body?: Uint8Array },
-  status: number,
-): Promise<Response> {
-  const { body, ...rest } = init;
-  const response = await fetch(url, { ...rest, ...(body ? { body: Buffer.from(body) } : {}) });
-  const text = await response.text();
-  if (response.status !== status) throw new Error(`${url}: HTTP ${response.status}: ${text.slice(0, 500)}`);
-  return response;
+async function expectAnswer(url: string, status: number): Promise<void> {
+  const response = await fetch(url);
+  await response.body?.cancel();
+  if (response.status !== status) throw new Error(`${url}: HTTP ${response.status}`);
 }
