@@ -29,7 +29,7 @@ export function guessManifestType(manifest: Uint8Array): string | undefined {
  * The JSON web signatures of a schema 1 manifest are not verified: the digest alone is of interest.
  *
  * @throws {PolicyError} `ERR_POLICY_MANIFEST` for a signed schema 1 manifest whose signatures do not say what
- * they cover, do not agree on it, or are none.
+ * they cover, do not agree on it, cover something other than the rest of the text, or are none.
  */
 export function manifestDigest(manifest: Uint8Array, algorithm: DigestAlgorithm = "sha256"): Digest {
   const node = tryParse(manifest);
@@ -57,7 +57,10 @@ function tryParse(manifest: Uint8Array): JsonNode | undefined {
   }
 }
 
-/** The bytes that every signature of a schema 1 manifest covers. */
+/**
+ * The bytes that every signature of a schema 1 manifest covers: its text without the list of signatures, which
+ * must be the last member. Whatever else a header rebuilds is another document, and its digest is not this one's.
+ */
 function signedPayload(node: JsonNode, manifest: Uint8Array): Uint8Array {
   const blocks = readBlocks(node);
   const [first, ...others] = blocks.map(readProtected);
@@ -67,6 +70,12 @@ function signedPayload(node: JsonNode, manifest: Uint8Array): Uint8Array {
     if (!other.formatTail.equals(first.formatTail)) throw broken("conflicting format tail");
   }
   if (first.formatLength > manifest.byteLength) throw broken("invalid format length");
+  const last = members(node).at(-1);
+  const between = Buffer.from(manifest).toString("latin1", first.formatLength, last?.value.offset);
+  const isWhole = last?.key === "signatures" && /^\s*,\s*"signatures"\s*:\s*$/.test(between);
+  if (!isWhole || !/^\s*\}\s*$/.test(first.formatTail.toString("latin1"))) {
+    throw broken("the signatures cover another document");
+  }
   return Buffer.concat([manifest.subarray(0, first.formatLength), first.formatTail]);
 }
 

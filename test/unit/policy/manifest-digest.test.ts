@@ -89,3 +89,31 @@ test("signatures that do not say what they cover, or disagree, give no digest", 
     digestOf('{"schemaVersion":1,"signatures":null}'),
   );
 });
+
+test("signatures that cover another document give no digest: it would be the digest of that one", () => {
+  const other = imageManifest();
+  const wrapped = (formatLength: number, formatTail: string | Buffer, before = '"name":"a"') =>
+    `{"schemaVersion":1,${before},"signatures":${JSON.stringify([
+      {
+        protected: base64url(
+          JSON.stringify({ formatLength, formatTail: Buffer.from(formatTail).toString("base64url") }),
+        ),
+      },
+    ])}}`;
+  const whole = '{"schemaVersion":1,"name":"a"'.length;
+  assert.equal(manifestDigest(Buffer.from(wrapped(whole, "}"))), digestOf(PAYLOAD.replace("\n", "")));
+  const forged = [
+    wrapped(0, other),
+    wrapped(1, other.subarray(1)),
+    wrapped(whole, ',"layers":[]}'),
+    wrapped(whole - 1, '"}'),
+    wrapped(whole + 1, '"x":1}'),
+    wrapped(whole, ""),
+    wrapped('{"schemaVersion":1'.length, "}"),
+    wrapped(whole, "}").replace(/\}$/, ',"fsLayers":[]}'),
+    wrapped(whole, "}", '"name":"a","signatures":[]'),
+  ];
+  for (const text of forged) {
+    assert.throws(() => manifestDigest(Buffer.from(text)), { code: "ERR_POLICY_MANIFEST" }, text);
+  }
+});
