@@ -5,11 +5,14 @@
  *
  * @module
  */
+export type { ByteStream } from "./core/bytes.ts";
 export * from "./core/digest.ts";
 export * from "./core/errors.ts";
 export * from "./core/familiar-reference.ts";
+export type { JsonValue } from "./core/json-plain.ts";
 export * from "./core/oras-reference.ts";
 export * from "./core/peer-platform.ts";
 export * from "./core/platform.ts";
 export * from "./core/platform-match.ts";
 export * from "./core/reference.ts";
+export type { SignalOptions } from "./core/signal.ts";

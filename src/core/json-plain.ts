@@ -5,7 +5,11 @@
  */
 import type { JsonArray, JsonNode, JsonObject } from "./json-tree.ts";
 
-/** A JSON value as plain JavaScript data; see {@link toPlain}. */
+/**
+ * A JSON value as plain JavaScript data.
+ *
+ * A whole number is a `number` when that is exact, else a `bigint` as far as 64 bits hold it.
+ */
 export type JsonValue =
   | string
   | number

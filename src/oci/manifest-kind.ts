@@ -79,7 +79,7 @@ export function guessMediaType(node: JsonNode): string | undefined {
   return OCI_MANIFEST;
 }
 
-/** Options of {@link assertOneKind}. */
+/** How closely a manifest must keep to the media type that it was delivered as. */
 export interface OneKindOptions {
   /**
    * `"exact"` (the default): a `mediaType` member must equal the given type. `"kind"`: the OCI and the Docker

@@ -65,6 +65,7 @@ export interface Registry extends RepositorySource<Repository> {
   resolve(reference: string, options?: SignalOptions): Promise<ResolvedImage>;
   /** Breaks what is under way, and closes every connection. */
   close(): Promise<void>;
+  /** As `close()`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -62,5 +62,10 @@ export type Store = Fetcher & Resolver & Pusher & Tagger;
  * The name is in full form, with its domain: `docker.io/library/busybox`.
  */
 export interface RepositorySource<T = ReadStore> {
+  /**
+   * The repository of a name. Whether it exists shows when it is used.
+   *
+   * @throws {CoreError} `ERR_REFERENCE_INVALID` for a text that is no name in full form.
+   */
   repository(name: string): T;
 }

@@ -66,7 +66,8 @@ export type SeccompCandidate =
       reason: string;
     };
 
-interface ChoiceBase {
+/** What is told of a choice, whatever was chosen. */
+export interface SeccompChoiceTrace {
   /** What CRI-O records as the profile of the container; `null` for runtimes that record none. */
   recordedRef: string | null;
   /** Everything that was, or would have been, looked at, in order. */
@@ -79,13 +80,16 @@ export type SeccompChoice =
   | ({
       kind: "none";
       reason: "seccomp-disabled" | "privileged" | "not-requested" | "unconfined";
-    } & ChoiceBase)
+    } & SeccompChoiceTrace)
   /** The runtime's own profile: the file that its configuration names, or the one built in. */
-  | ({ kind: "runtime-default"; profile: { kind: "file"; path: string } | { kind: "built-in" } } & ChoiceBase)
+  | ({
+      kind: "runtime-default";
+      profile: { kind: "file"; path: string } | { kind: "built-in" };
+    } & SeccompChoiceTrace)
   /** A file on the node. */
-  | ({ kind: "localhost"; path: string; from: "request" | "privileged_seccomp_profile" } & ChoiceBase)
+  | ({ kind: "localhost"; path: string; from: "request" | "privileged_seccomp_profile" } & SeccompChoiceTrace)
   /** An artifact, pulled when the container is created; failing to pull it fails the container. */
-  | ({ kind: "artifact"; reference: string; key: string; slot: AnnotationSlot } & ChoiceBase)
+  | ({ kind: "artifact"; reference: string; key: string; slot: AnnotationSlot } & SeccompChoiceTrace)
   /**
    * The node takes one of several workloads at random, and the result depends on which. Nothing may be
    * concluded from one alternative.

@@ -8,10 +8,10 @@ import { actionOf, BAD_ARCH, ENOSYS_STUB, type SeccompAction } from "./actions.t
 import { type SeccompArch, seccompArch } from "./arch.ts";
 import { SeccompError } from "./errors.ts";
 import {
-  type BuildFilterOptions,
   type BuiltFilter,
   buildFilter,
   type FilterRule,
+  type SeccompFilterOptions,
   type SkippedRule,
 } from "./filter.ts";
 import { type Condition, conditionHolds, decide } from "./filter-tree.ts";
@@ -72,7 +72,7 @@ export interface SyscallDecision {
 }
 
 /** Options of {@link evaluateSyscall} and {@link createEvaluator}. */
-export interface EvaluateSyscallOptions extends Omit<BuildFilterOptions, "native"> {
+export interface EvaluateSyscallOptions extends Omit<SeccompFilterOptions, "native"> {
   /**
    * Architecture of the node. Default for {@link evaluateSyscall}: the call's own if it is a 64-bit one, else
    * its 64-bit relative (`x86_64` for x86 and x32, `aarch64` for arm, `s390x` for s390).
@@ -123,7 +123,7 @@ export function evaluateSyscall(
  * Builds the filter of a profile once, for many calls of {@link evaluateSyscall}. Throws for a profile that no
  * runtime loads.
  */
-export function createEvaluator(spec: LinuxSeccomp | null, options: BuildFilterOptions): SyscallEvaluator {
+export function createEvaluator(spec: LinuxSeccomp | null, options: SeccompFilterOptions): SyscallEvaluator {
   // runc alone takes an object without default action and rules for "no filter".
   const empty = spec !== null && spec.defaultAction === "" && (spec.syscalls ?? []).length === 0;
   if (spec === null || (empty && options.runtime === "runc")) return { evaluate: allowAll };

@@ -11,8 +11,8 @@ import { addRule, type CallTree, type Condition, type Operator } from "./filter-
 import { hasSyscallTable, isSyscallName, multiplexedCall, syscallNumber } from "./syscalls.ts";
 import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "./types.ts";
 
-/** Options of {@link buildFilter}. */
-export interface BuildFilterOptions {
+/** For which node and which runtime a filter is built. */
+export interface SeccompFilterOptions {
   /** Architecture of the node, in any spelling: `x86_64`, `amd64`, `SCMP_ARCH_X86_64`. Always in the filter. */
   native: string;
   /**
@@ -89,7 +89,7 @@ const MAX_INSTRUCTIONS = 4096;
  * @throws {SeccompError} `ERR_SECCOMP_FILTER_INVALID` for an action, operator, flag or architecture that does
  *   not exist, architectures of both byte orders, an empty name, and what the chosen runtime refuses.
  */
-export function buildFilter(spec: LinuxSeccomp, options: BuildFilterOptions): BuiltFilter {
+export function buildFilter(spec: LinuxSeccomp, options: SeccompFilterOptions): BuiltFilter {
   const arches = archesOf(spec, seccompArch(options.native));
   for (const flag of spec.flags ?? []) if (!FLAGS.has(flag)) throw invalid(`unknown flag ${quote(flag)}`);
   const entries = spec.syscalls ?? [];
@@ -133,7 +133,7 @@ function archesOf(spec: LinuxSeccomp, native: SeccompArch): Map<string, SeccompA
 function checkRuntime(
   spec: LinuxSeccomp,
   entries: readonly LinuxSyscall[],
-  runtime: BuildFilterOptions["runtime"],
+  runtime: SeccompFilterOptions["runtime"],
 ): void {
   if (runtime === "runc") {
     const notifies = ({ action, names }: LinuxSyscall): boolean =>

@@ -31,6 +31,7 @@ export type {
   DefiniteSeccompChoice,
   SeccompCandidate,
   SeccompChoice,
+  SeccompChoiceTrace,
   SeccompRequest,
 } from "./choice.ts";
 export {
@@ -52,7 +53,7 @@ export {
   type SyscallEvaluator,
   type SyscallInvocation,
 } from "./evaluate.ts";
-export type { BuildFilterOptions, SkippedRule } from "./filter.ts";
+export type { SeccompFilterOptions, SkippedRule } from "./filter.ts";
 export type { Condition, Operator } from "./filter-tree.ts";
 export { type ParseProfileOptions, parseProfile } from "./parse.ts";
 export {

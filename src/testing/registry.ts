@@ -83,6 +83,7 @@ export interface TestRegistry {
   revokeTokens(): void;
   /** Stops listening, breaks open connections, and drops the content. */
   close(): Promise<void>;
+  /** As `close()`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
