@@ -69,7 +69,10 @@ export async function fetchBlob(
   }
   const embedded = embeddedContent(descriptor);
   if (embedded) return embedded;
-  const bytes = await collectBytes(store.fetch(descriptor, { signal }), { maxBytes, signal });
+  // A copy: a store may use its buffers again, and what was verified must stay what it was.
+  const bytes = Uint8Array.from(
+    await collectBytes(store.fetch(descriptor, { signal }), { maxBytes, signal }),
+  );
   // Every store verifies; one that a caller wrote may not.
   verifyBytes(bytes, descriptor);
   return bytes;
