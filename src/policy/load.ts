@@ -139,7 +139,10 @@ async function readIfExists(
 ): Promise<Uint8Array | undefined> {
   try {
     signal?.throwIfAborted();
-    return await readFile(path, { signal });
+    const content: unknown = await readFile(path, { signal });
+    // Nothing at all must not look like a file that is missing: another policy would be taken.
+    if (!(content instanceof Uint8Array)) throw new TypeError("readFile gave something other than bytes");
+    return content;
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { PolicyError } from "../../../src/policy/errors.ts";
+import type { ReadPolicyFile } from "../../../src/policy/evidence.ts";
 import { loadPolicy, loadPolicyFiles, loadPolicyForNamespace } from "../../../src/policy/load.ts";
 
 const REJECT = '{"default":[{"type":"reject"}]}';
@@ -123,4 +124,17 @@ test("an abort comes out as it is", async () => {
     loadPolicy({ env: {}, signal: AbortSignal.abort(reason) }),
     (error) => error === reason,
   );
+});
+
+test("a reader that gives no bytes is not taken for a file that does not exist", async () => {
+  for (const content of [undefined, null, "", REJECT]) {
+    const readFile = (async (path: string) =>
+      /first|home/.test(path) ? content : Buffer.from(REJECT)) as unknown as ReadPolicyFile;
+    const options = { readFile, env: { HOME: "/home/user" } };
+    await assert.rejects(loadPolicy(options), { code: "ERR_POLICY_FILE" });
+    await assert.rejects(loadPolicyForNamespace("first", { ...options, env: {} }), {
+      code: "ERR_POLICY_FILE",
+    });
+    assert.equal((await loadPolicyForNamespace("second", { ...options, env: {} })).policy.default.length, 1);
+  }
 });
