@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { PolicyError } from "./errors.ts";
 import type { DataSource, KeySource, Policy, PolicyRequirement, SigstoreTrust } from "./types.ts";
 
 type Members = { [name: string]: unknown };
@@ -11,6 +12,9 @@ type Members = { [name: string]: unknown };
  * The text of a policy, which {@link parsePolicy} reads back as the same policy.
  *
  * Default identities are written out, so the text need not equal the one that the policy was read from.
+ *
+ * @throws {PolicyError} `ERR_POLICY_KEY_SOURCE_MISSING`, `ERR_POLICY_SUBJECT_MISSING` for an empty path or subject
+ * in a policy made by hand: in a text it would count as absent, and what it demands would be lost.
  */
 export function formatPolicy(policy: Policy): string {
   const parts = [`"default": ${JSON.stringify(policy.default.map(membersOf))}`];
@@ -60,6 +64,9 @@ function trustMembers(trust: SigstoreTrust): Members {
     }
     case "pki": {
       const { caRoots, caIntermediates, subjectEmail, subjectHostname } = trust;
+      if (subjectEmail === "" || subjectHostname === "") {
+        throw new PolicyError("ERR_POLICY_SUBJECT_MISSING", "a subject of pki is the empty text");
+      }
       return {
         pki: {
           ...keyMembers("caRoots", caRoots),
@@ -75,6 +82,9 @@ function trustMembers(trust: SigstoreTrust): Members {
 function keyMembers(prefix: string, source: KeySource | DataSource): Members {
   switch (source.kind) {
     case "path":
+      if (source.path === "") {
+        throw new PolicyError("ERR_POLICY_KEY_SOURCE_MISSING", `${prefix}Path is the empty text`);
+      }
       return { [`${prefix}Path`]: source.path };
     case "paths":
       return { [`${prefix}Paths`]: source.paths };

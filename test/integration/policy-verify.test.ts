@@ -548,16 +548,61 @@ test("a policy made by hand must be one that could be read", () => {
   const options = { source: { repository: () => memoryStore() }, signatureSources: [] };
   const requirement = parsePolicy(fulcioPolicy()).transports.get("docker")?.get(NAME)?.[0];
   assert.ok(requirement?.type === "sigstoreSigned");
+  const data = { kind: "data", data: Buffer.from("a") };
+  const keyed = (change: object) => ({ ...requirement, trust: { kind: "keys", keys: data, ...change } });
+  const pki = (change: object) => ({ ...requirement, trust: { kind: "pki", caRoots: data, ...change } });
   for (const byDefault of [
     [],
     [{ type: "allow" }],
     [{ ...requirement, trust: { ...requirement.trust, subjectEmail: "" } }],
     [{ ...requirement, signedIdentity: { type: "matchAnything" } }],
+    // Empty texts mean "no such member" in a policy file: they must not lose a requirement on the way.
+    [keyed({ rekor: { kind: "path", path: "" } })],
+    [keyed({ rekor: { kind: "paths", paths: [] } })],
+    [keyed({ rekor: { kind: "datas", datas: [] } })],
+    [keyed({ keys: { kind: "path", path: "" } })],
+    [pki({ subjectEmail: "", subjectHostname: "example.com" })],
+    [pki({ subjectEmail: "dev@example.com", subjectHostname: "" })],
+    [pki({ subjectEmail: "dev@example.com", caIntermediates: { kind: "path", path: "" } })],
   ]) {
     const policy = { default: byDefault, transports: new Map() } as unknown as Policy;
     assert.throws(() => createVerifier(policy, options), PolicyError);
   }
 });
+
+test("bytes that a store changes after it gave them out are not what the verdict is about", async () => {
+  const { store, digest } = await signedStore();
+  const signed = await bytesOf(store, digest);
+  // A manifest of the same length, of another content; the store reuses its buffer for what it reads next.
+  const evil = Buffer.from(signed.toString("latin1").replace(/"size":100/, '"size":666'), "latin1");
+  assert.equal(evil.byteLength, signed.byteLength);
+  const descriptor = { mediaType: OCI_MANIFEST, digest: digestOf(evil), size: evil.byteLength };
+  const buffer = Buffer.from(evil);
+  const reusing: ReadStore = {
+    resolve: async (name, options) =>
+      name === "1" ? descriptor : store.resolve(`${digest}.sig`.replace(":", "-"), options),
+    async *fetch(wanted, options) {
+      if (wanted.digest === descriptor.digest) {
+        yield buffer;
+        return;
+      }
+      signed.copy(buffer);
+      yield* store.fetch(wanted, options);
+    },
+  };
+  const verdict = await evaluate(reusing, fulcioPolicy());
+  assert.equal(verdict.digest, descriptor.digest);
+  assert.equal(
+    verdict.kind === "rejected" && verdict.reason,
+    `Signature for digest ${digest} does not match`,
+  );
+});
+
+async function bytesOf(store: MemoryStore, digest: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of store.fetch(await store.resolve(digest))) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
 
 async function rejectsWith(promise: Promise<unknown>, code: string, cause?: unknown): Promise<void> {
   await assert.rejects(promise, (error) => {
