@@ -1,5 +1,5 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,7 +70,7 @@ if (host) {
       child.once("exit", (_, signal) => resolve(signal)),
     );
     await new Promise((resolve) => child.once("spawn", resolve));
-    execFileSync("kill", ["-0", String(child.pid)]);
+    if (child.pid !== undefined) process.kill(child.pid, 0);
     child.kill("SIGTERM");
     equal(await ended, "SIGTERM");
   });
