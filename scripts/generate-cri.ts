@@ -9,16 +9,20 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const root = join(import.meta.dirname, "..");
-const packages = join(root, "node_modules", "@bufbuild");
+const buf = fileURLToPath(new URL("bin/buf", import.meta.resolve("@bufbuild/buf/package.json")));
+const plugin = fileURLToPath(
+  new URL("bin/protoc-gen-es", import.meta.resolve("@bufbuild/protoc-gen-es/package.json")),
+);
 const output = resolve(process.argv[2] ?? join(root, "src", "cri", "gen"));
 
 const template = {
   version: "v2",
   plugins: [
     {
-      local: [process.execPath, join(packages, "protoc-gen-es", "bin", "protoc-gen-es")],
+      local: [process.execPath, plugin],
       out: output,
       opt: ["target=ts", "erasable_syntax=true", "import_extension=ts"],
     },
@@ -31,7 +35,7 @@ try {
   const { status, error } = spawnSync(
     process.execPath,
     [
-      join(packages, "buf", "bin", "buf"),
+      buf,
       "generate",
       join(root, "proto"),
       "--path",
