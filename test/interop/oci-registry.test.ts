@@ -48,7 +48,7 @@ for (const options of [{}, { users }]) {
     const index = await fetchManifest(resolved.repository, resolved.descriptor);
     assert.ok(index.kind === "index");
     const manifest = await fetchManifest(repository, selectManifest(index.value, platform));
-    assert.deepEqual(manifest.bytes, Buffer.from(image.manifest.bytes));
+    assert.deepEqual(Buffer.from(manifest.bytes), Buffer.from(image.manifest.bytes));
     const big = Buffer.alloc(20_000_000, "z");
     const descriptor = describeContent(big, "application/octet-stream");
     await repository.push(descriptor, streamOf(big.subarray(0, 7_000_000), big.subarray(7_000_000)));

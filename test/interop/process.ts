@@ -50,6 +50,20 @@ export function startDaemon(command: string, args: readonly string[], logFile: s
   };
 }
 
+/** Tries until `probe` does not throw; what it throws after `timeoutMs` is thrown on. */
+export async function waitUntil(probe: () => void, timeoutMs = 5000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      probe();
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
 /** Tries until `probe` succeeds. Throws with the last failure and the daemon's log after `timeoutMs`. */
 export async function waitFor<T>(daemon: Daemon, probe: () => Promise<T>, timeoutMs = 15_000): Promise<T> {
   const end = Date.now() + timeoutMs;
