@@ -10,7 +10,7 @@
  */
 import type { Certificate } from "./certificate.ts";
 import { issuerProblem } from "./certificate-signature.ts";
-import { nameConstraintViolation } from "./name-constraints.ts";
+import { type ComparisonBudget, MAX_COMPARISONS, nameConstraintViolation } from "./name-constraints.ts";
 import { quote } from "./quote.ts";
 
 /** What to verify a leaf with. */
@@ -28,6 +28,11 @@ export interface ChainOptions {
 /** More signatures than this are not checked for one leaf: enough for any honest chain. */
 const MAX_SIGNATURE_CHECKS = 100;
 
+/** The work that one leaf may still cause. */
+interface Budget extends ComparisonBudget {
+  checks: number;
+}
+
 const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
 const ANY_PURPOSE = "2.5.29.37.0";
 
@@ -38,12 +43,13 @@ const ANY_PURPOSE = "2.5.29.37.0";
  * constraints of the authorities above it.
  */
 export function chainProblem(leaf: Certificate, options: ChainOptions): string | undefined {
-  const problem = certificateProblem(leaf, "leaf", [], options);
+  const budget = { checks: MAX_SIGNATURE_CHECKS, comparisons: MAX_COMPARISONS };
+  const problem = certificateProblem(leaf, "leaf", [], options, budget);
   if (problem !== undefined) return problem;
   const chains: Certificate[][] = [];
   if (options.anchors.some((anchor) => anchor.raw.equals(leaf.raw))) chains.push([leaf]);
   else {
-    const failure = buildChains([leaf], options, { checks: 0 }, chains);
+    const failure = buildChains([leaf], options, budget, chains);
     if (chains.length === 0) return failure ?? "x509: certificate signed by unknown authority";
   }
   if (chains.some(allowsCodeSigning)) return undefined;
@@ -54,7 +60,7 @@ export function chainProblem(leaf: Certificate, options: ChainOptions): string |
 function buildChains(
   chain: readonly Certificate[],
   options: ChainOptions,
-  budget: { checks: number },
+  budget: Budget,
   found: Certificate[][],
 ): string | undefined {
   const last = chain.at(-1);
@@ -63,8 +69,8 @@ function buildChains(
   let failure: string | undefined;
   let hint = "";
   const consider = (issuer: Certificate, role: Role): void => {
-    budget.checks++;
-    if (budget.checks > MAX_SIGNATURE_CHECKS) {
+    budget.checks--;
+    if (budget.checks < 0) {
       failure = "x509: signature check attempts limit reached while verifying certificate chain";
       return;
     }
@@ -74,7 +80,7 @@ function buildChains(
       hint ||= ` (possibly because of ${quote(unsigned)} while trying to verify candidate authority certificate)`;
       return;
     }
-    const problem = certificateProblem(issuer, role, chain, options);
+    const problem = certificateProblem(issuer, role, chain, options, budget);
     if (problem !== undefined) {
       failure = problem;
       hint ||= ` (possibly because of ${quote(problem)} while trying to verify candidate authority certificate)`;
@@ -97,6 +103,7 @@ function certificateProblem(
   role: Role,
   chain: readonly Certificate[],
   { at, toleratedLeafExtensions = [] }: ChainOptions,
+  budget: Budget,
 ): string | undefined {
   const tolerated = role === "leaf" ? toleratedLeafExtensions : [];
   if (certificate.unhandledCritical.some((oid) => !tolerated.includes(oid))) {
@@ -107,7 +114,7 @@ function certificateProblem(
   if (role !== "leaf" && certificate.nameConstraints) {
     for (const { subjectAltName } of chain) {
       const violation =
-        subjectAltName && nameConstraintViolation(certificate.nameConstraints, subjectAltName);
+        subjectAltName && nameConstraintViolation(certificate.nameConstraints, subjectAltName, budget);
       if (violation === undefined) continue;
       return `x509: a root or intermediate certificate is not authorized to sign for this name: ${violation}`;
     }

@@ -85,20 +85,30 @@ function isDomainConstraint(text: string): boolean {
   return domain === "" || labelsOf(domain) !== undefined;
 }
 
-/** More comparisons than this are not made for one pair of certificates: Go's limit too. */
-const MAX_COMPARISONS = 250_000;
+/** How many comparisons of names with constraints may still be made. */
+export interface ComparisonBudget {
+  comparisons: number;
+}
+
+/**
+ * The comparisons that may be made for one leaf, whatever the chains that are tried. Go allows as many for each
+ * certificate of each chain, which takes minutes where every certificate is made to use them up.
+ */
+export const MAX_COMPARISONS = 250_000;
 
 /**
  * Why names break constraints, or nothing if they keep them.
  *
- * A name that cannot be understood breaks any constraints, and so do more names and constraints than can be
- * compared in reasonable time.
+ * A name that cannot be understood breaks any constraints, and so do more names and constraints than the budget
+ * has comparisons left for.
  */
 export function nameConstraintViolation(
   { permitted, excluded }: NameConstraints,
   names: GeneralNames,
+  budget: ComparisonBudget,
 ): string | undefined {
-  if (comparisons(permitted, names) + comparisons(excluded, names) > MAX_COMPARISONS) {
+  budget.comparisons -= comparisons(permitted, names) + comparisons(excluded, names);
+  if (budget.comparisons < 0) {
     return `more than ${MAX_COMPARISONS} comparisons of names with constraints`;
   }
   for (const email of names.emails) {
@@ -180,12 +190,10 @@ function matchesMailbox({ local, domain }: Mailbox, constraint: string): boolean
 /** Whether a domain is the constraint's or below it; with a dot before the constraint, below it only. */
 function matchesDomain(domain: string, constraint: string): boolean {
   if (constraint === "") return true;
-  const mustBeBelow = constraint.startsWith(".");
-  const wanted = labelsOf(mustBeBelow ? constraint.slice(1) : constraint);
-  const labels = labelsOf(domain);
-  if (!wanted || !labels || labels.length < wanted.length + (mustBeBelow ? 1 : 0)) return false;
-  const tail = labels.slice(labels.length - wanted.length);
-  return tail.every((label, index) => lower(label) === lower(wanted[index] ?? ""));
+  // Both are printable ASCII without empty labels: a domain ends in ".b" only if it is below "b".
+  const [name, wanted] = [lower(domain), lower(constraint)];
+  if (wanted.startsWith(".")) return wanted !== "." && name.endsWith(wanted);
+  return name === wanted || name.endsWith(`.${wanted}`);
 }
 
 function matchesAddress(address: Buffer, constraint: { address: Buffer; mask: Buffer }): boolean {
@@ -204,13 +212,17 @@ function uriHostOf(uri: string): string | undefined {
   return host === "" || isIP(host) !== 0 || !labelsOf(host) ? undefined : host;
 }
 
-/** The labels of a domain name, or nothing for a text that is none: empty label, or outside print ASCII. */
+/** No domain name is longer: RFC 1035 section 2.3.4. */
+const MAX_DOMAIN_LENGTH = 253;
+
+/** The labels of a domain name, or nothing for a text that is none: too long, empty label, no print ASCII. */
 function labelsOf(domain: string): string[] | undefined {
-  if (/[^\x21-\x7e]/.test(domain)) return undefined;
+  if (domain.length > MAX_DOMAIN_LENGTH || /[^\x21-\x7e]/.test(domain)) return undefined;
   const labels = domain.split(".");
   return labels.some((label) => label === "") ? undefined : labels;
 }
 
+/** The text is ASCII, so no letter of another script becomes an ASCII one. */
 function lower(text: string): string {
-  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  return text.toLowerCase();
 }

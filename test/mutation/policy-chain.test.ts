@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
 import { digestOf } from "../../src/core/digest.ts";
+import { chainProblem } from "../../src/policy/chain.ts";
+import { parseCertificateList } from "../../src/policy/leaf.ts";
 import {
   type AuthoritiesOptions,
   createAuthorities,
@@ -177,6 +179,34 @@ test("more names and constraints than can be compared are refused, and soon", ()
   });
   assert.match(reason ?? "", /not authorized to sign for this name: more than/);
   assert.ok(performance.now() - started < 10_000);
+});
+
+test("no chain, however long, makes more comparisons than one certificate may", () => {
+  const validity = { notBefore: NOW - HOUR, notAfter: NOW + HOUR };
+  const hosts = Array.from({ length: 400 }, (_, index) => `${index}.example`);
+  const nameConstraints = { excludedHosts: hosts.map((host) => `x.${host}`) };
+  let issuer = mintCertificate({ subject: "top", isCa: true, ...validity });
+  const chain: string[] = [];
+  for (let place = 0; place < 12; place++) {
+    issuer = mintCertificate({
+      subject: `${place}`,
+      issuer,
+      isCa: true,
+      hosts,
+      nameConstraints,
+      ...validity,
+    });
+    chain.push(issuer.pem);
+  }
+  const leaf = mintCertificate({ subject: "leaf", issuer, hosts, ...validity });
+  const [root = "", ...pems] = [mintCertificate({ subject: "root", isCa: true, ...validity }).pem, ...chain];
+  const parse = (pem: string) => parseCertificateList(pem);
+  const [parsedLeaf] = parse(leaf.pem);
+  assert.ok(parsedLeaf);
+  const started = performance.now();
+  const options = { anchors: parse(root), intermediates: parse(pems.join("")), at: NOW / 1000 };
+  assert.match(chainProblem(parsedLeaf, options) ?? "", /more than 250000 comparisons/);
+  assert.ok(performance.now() - started < 2000);
 });
 
 test("trust anchors are what the policy names, and only that", () => {
