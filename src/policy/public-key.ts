@@ -15,6 +15,8 @@ export interface PublicKey {
 }
 
 const CURVES = ["prime256v1", "secp384r1", "secp521r1"];
+/** Go's limits for the public exponent of RSA: with 1 anyone can sign, and a longer one makes each check slow. */
+const RSA_EXPONENTS = { min: 2n, max: 2n ** 31n - 1n };
 
 /** The key of a DER SubjectPublicKeyInfo, or nothing if it is of no supported kind or malformed. */
 export function publicKeyOf(spki: Uint8Array): PublicKey | undefined {
@@ -57,8 +59,12 @@ function supported(read: () => KeyObject): PublicKey | undefined {
   switch (key.asymmetricKeyType) {
     case "ec":
       return CURVES.includes(key.asymmetricKeyDetails?.namedCurve ?? "") ? { kind: "ecdsa", key } : undefined;
-    case "rsa":
-      return { kind: "rsa", key };
+    case "rsa": {
+      const exponent = key.asymmetricKeyDetails?.publicExponent ?? 0n;
+      return exponent >= RSA_EXPONENTS.min && exponent <= RSA_EXPONENTS.max
+        ? { kind: "rsa", key }
+        : undefined;
+    }
     case "ed25519":
       return { kind: "ed25519", key };
     default:

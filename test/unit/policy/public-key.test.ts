@@ -46,6 +46,18 @@ test("RSA keys that are too short verify nothing", () => {
   );
 });
 
+test("RSA keys with an exponent that anyone can sign for, or that only costs time, are refused", () => {
+  const { n = "" } = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export({ format: "jwk" });
+  const withExponent = (e: string) =>
+    createPublicKey({ format: "jwk", key: { kty: "RSA", n, e: Buffer.from(e, "hex").toString("base64url") } })
+      .export({ format: "pem", type: "spki" })
+      .toString();
+  assert.equal(parsePublicKeyPem(withExponent("7fffffff")).kind, "rsa");
+  refuses(withExponent("01"));
+  refuses(withExponent("80000001"));
+  refuses(withExponent("ff".repeat(120)));
+});
+
 test("a signature of one kind of key is none of another", () => {
   const pairs = [
     generateKeyPairSync("ec", { namedCurve: "P-256" }),
