@@ -49,6 +49,7 @@ const SUBNETS: Readonly<Record<Exclude<AddressKind, "public">, readonly Subnet[]
     ["64:ff9b:1::", 48],
     ["2002::", 16],
     ["2001::", 32],
+    ["::ffff:0:0:0", 96],
   ],
 };
 
