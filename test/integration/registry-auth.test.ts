@@ -60,7 +60,7 @@ test("a token is asked for with service and scope encoded, and kept", async (t) 
   assert.equal(tokenRequests(server.requests), before);
 });
 
-test("nothing of a challenge can leave its parameter of the token request", async (t) => {
+test("CVE-2020-15157: nothing of a challenge can leave its parameter of the token request", async (t) => {
   const asked: Record<string, string>[] = [];
   const server = await serverFor(t, {
     intercept: ({ path, query }) => {
@@ -285,7 +285,7 @@ async function realmAttack(t: TestContext, realm: string, options: Parameters<ty
   };
 }
 
-test("a realm that is refused is not dialled, and credentials are not even looked up", async (t) => {
+test("CVE-2020-15157: a realm that is refused is not dialled, and credentials are not even looked up", async (t) => {
   const refused = [
     "http://evil.example/token",
     "ftp://evil.example/token",
@@ -311,7 +311,7 @@ test("a realm that is refused is not dialled, and credentials are not even looke
   }
 });
 
-test("credentials do not go to a token server that has nothing to do with the registry", async (t) => {
+test("CVE-2020-15157: credentials do not go to a token server that has nothing to do with the registry", async (t) => {
   const attack = await realmAttack(t, "https://collector.example/token");
   assert.equal(attack.failure?.code, "ERR_OCI_REALM_REFUSED");
   assert.equal(attack.dials, 1);
@@ -330,7 +330,7 @@ test("a realm on another loopback address of a loopback registry needs the calle
   assert.deepEqual([denied.failure?.code, denied.credentialLookups], ["ERR_OCI_REALM_REFUSED", 0]);
 });
 
-test("a name that resolves to an address of another kind is refused while connecting, and not dialled", async (t) => {
+test("go-containerregistry#2291: a name that resolves to an address of another kind is refused while connecting, and not dialled", async (t) => {
   const { heard, port } = await trap(t, "127.0.0.1");
   for (const address of [
     "127.0.0.1",
@@ -388,7 +388,7 @@ test("a token server on the private network of a private registry is fine", asyn
   assert.match(heard[0] ?? "", /Basic /);
 });
 
-test("a token server's redirect is not followed", async (t) => {
+test("go-containerregistry#2291: a token server's redirect is not followed", async (t) => {
   const { heard, port } = await trap(t, "127.0.0.1");
   const server = await serverFor(t, {
     auth: bearer,

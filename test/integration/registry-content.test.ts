@@ -107,7 +107,7 @@ test("a digest header of another algorithm is compared by computing it", async (
   }
 });
 
-test("bodies without end are cut at what was asked for", async (t) => {
+test("CVE-2020-1702: bodies without end are cut at what was asked for", async (t) => {
   const { server, repository, blob, manifest } = await tampered(t, ({ method }, reply) =>
     method === "GET" ? { ...reply, body: endless() } : reply,
   );
@@ -134,7 +134,7 @@ test("a blob over the caller's limit is not asked for", async (t) => {
   assert.equal(server.requests.length, before);
 });
 
-test("nothing is ever decoded: an encoded answer is refused by name", async (t) => {
+test("GHSA-jpcc-p29g-p8mq: nothing is ever decoded: an encoded answer is refused by name", async (t) => {
   const bomb = gzipSync(Buffer.alloc(10_000_000));
   const { server, repository, blob, manifest } = await tampered(t, (request, reply) =>
     request.method === "GET"
@@ -209,7 +209,7 @@ test("a connection that breaks at once is given up after as many tries as the po
   assert.equal(reads, 5);
 });
 
-test("a manifest that can be read as two kinds is refused when it is fetched", async (t) => {
+test("CVE-2021-41190: a manifest that can be read as two kinds is refused when it is fetched", async (t) => {
   const { repository, server } = await pairFor(t);
   const { manifest, bytes } = await pushSample(repository);
   const both = Buffer.from(JSON.stringify({ ...JSON.parse(bytes.toString()), manifests: [] }));
@@ -232,7 +232,7 @@ test("a manifest that can be read as two kinds is refused when it is fetched", a
   assert.ok(manifest.size > 0);
 });
 
-test("a Content-Type that disagrees with the document is refused", async (t) => {
+test("CVE-2021-41190: a Content-Type that disagrees with the document is refused", async (t) => {
   const { repository } = await tampered(t, (request, reply) =>
     request.path.includes("/manifests/")
       ? { ...reply, headers: { ...reply.headers, "Content-Type": "application/vnd.oci.image.index.v1+json" } }

@@ -54,7 +54,7 @@ async function redirected(
   };
 }
 
-test("reads follow a redirect to another port, without anything that is meant for the registry", async (t) => {
+test("GHSA-vh4v-2xq2-g5cg: reads follow a redirect to another port, without anything that is meant for the registry", async (t) => {
   for (const status of [301, 302, 303, 307, 308]) {
     const { repository, blob, content, manifest, asked } = await redirected(t, { status });
     assert.deepEqual(Buffer.from(await fetchBlob(repository, blob, { maxBytes: 1000 })), content);
@@ -79,7 +79,7 @@ test("storage that wants credentials gets none, and its token server is not aske
   );
 });
 
-test("a chain that leaves the registry and comes back brings no authorization with it", async (t) => {
+test("GHSA-vh4v-2xq2-g5cg: a chain that leaves the registry and comes back brings no authorization with it", async (t) => {
   const { repository, blob, target, server } = await redirected(t);
   const bouncer = await serverFor(t, {
     intercept: ({ path }) => ({ status: 307, headers: { Location: `${server.url}${path}` } }),
@@ -96,7 +96,7 @@ test("what a redirect delivers is verified like everything else", async (t) => {
   await assert.rejects(fetchBlob(repository, blob, { maxBytes: 1000 }), { code: "ERR_DIGEST_MISMATCH" });
 });
 
-test("redirects without end are given up", async (t) => {
+test("GHSA-vh4v-2xq2-g5cg: redirects without end are given up", async (t) => {
   const server = await serverFor(t, {
     intercept: ({ query }) => ({ status: 302, headers: { Location: `?n=${Number(query.get("n")) + 1}` } }),
   });
@@ -203,7 +203,7 @@ async function hijacked(t: TestContext, location: (elsewhere: TestRegistry) => s
   return { push, elsewhere };
 }
 
-test("an upload location on another origin is refused, and nothing is sent there", async (t) => {
+test("GHSA-jxpm-75mh-9fp7: an upload location on another origin is refused, and nothing is sent there", async (t) => {
   const locations: ((elsewhere: TestRegistry) => string)[] = [
     ({ url }) => `${url}/upload`,
     ({ host }) => `//${host}/upload`,
@@ -220,7 +220,7 @@ test("an upload location on another origin is refused, and nothing is sent there
   await assert.rejects(push, { code: "ERR_OCI_PROTOCOL" });
 });
 
-test("an upload location that the caller trusts gets the content, but no credentials", async (t) => {
+test("GHSA-jxpm-75mh-9fp7: an upload location that the caller trusts gets the content, but no credentials", async (t) => {
   const trustOrigin: CreateRegistryOptions["trustOrigin"] = (_, { use }) => use === "upload";
   const { push, elsewhere } = await hijacked(t, ({ url }) => `${url}/upload`, { trustOrigin });
   await push;

@@ -53,7 +53,9 @@ test("a registry over HTTPS needs a certificate that is trusted, and for its nam
   await pushSample(clientFor(t, { plainHttp, tls: { ca: tls.cert } }).repository(`${server.host}/a/b`));
 });
 
-test("nothing leads out of HTTPS, not even with the caller's word", { skip }, async (t) => {
+test("GHSA-vh4v-2xq2-g5cg: nothing leads out of HTTPS, not even with the caller's word", {
+  skip,
+}, async (t) => {
   assert.ok(tls);
   const plain = await serverFor(t);
   let attack: RegistryReply | undefined;

@@ -80,7 +80,7 @@ test("another spelling of a known name is refused at every depth", () => {
   assert.deepEqual(parseManifest(bytes({ ...image, annotations })).value.annotations, annotations);
 });
 
-test("duplicate names are refused at every depth", () => {
+test("CVE-2021-41190: duplicate names are refused at every depth", () => {
   const text = JSON.stringify(image);
   refused(text.replace("{", '{"layers":[],'), "ERR_JSON_DUPLICATE_KEY");
   refused(text.replace('"size":1', '"size":1,"size":2'), "ERR_JSON_DUPLICATE_KEY");
@@ -126,7 +126,7 @@ test("each required member is required, and of its type", () => {
   refused({ ...image, subject: {} }, "ERR_JSON_MISSING_KEY");
 });
 
-test("digests that could steer a path are refused, with the place", () => {
+test("CVE-2024-3727: digests that could steer a path are refused, with the place", () => {
   for (const bad of ["sha256:../../x", `sha256:${"A".repeat(64)}`, "sha256:abc", "../x", ""]) {
     assert.throws(
       () => parseManifest(bytes({ ...image, layers: [{ ...layer, digest: bad }] })),
