@@ -5,9 +5,6 @@
  * @module
  */
 
-/** What a token may allow on a repository. */
-export type RepositoryAction = "pull" | "push" | "delete" | "*";
-
 /** How {@link mergeScopes} decides what belongs together. */
 export interface MergeScopesOptions {
   /**

@@ -35,7 +35,7 @@ export {
   loadPolicyForNamespace,
 } from "./load.ts";
 export { manifestDigest, manifestMatchesDigest } from "./manifest-digest.ts";
-export { createMessage, criErrorMessage, pullMessage } from "./messages.ts";
+export { createContainerMessage, criErrorMessage } from "./messages.ts";
 export { type ParsePolicyOptions, parsePolicy } from "./parse.ts";
 export { type PayloadFormat, parsePayload, type SignedPayload } from "./payload.ts";
 export { parseImageReference } from "./reference.ts";

@@ -23,6 +23,10 @@ export function criErrorMessage(message: string, errorClass: PolicyErrorClass): 
 }
 
 /** What CRI-O answers when it rejects an image at the creation of a container. */
-export function createMessage(reference: string, reason: string, errorClass: PolicyErrorClass): string {
+export function createContainerMessage(
+  reference: string,
+  reason: string,
+  errorClass: PolicyErrorClass,
+): string {
   return `checking signature of "${reference}": verifying signatures: ${criErrorMessage(reason, errorClass)}`;
 }

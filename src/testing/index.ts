@@ -1,5 +1,13 @@
 export * from "./authorities.ts";
-export * from "./certificates.ts";
+export {
+  type MintedCertificate,
+  type MintedConstraints,
+  type MintedExtension,
+  type MintOptions,
+  mintCertificate,
+  mintKey,
+  publicKeyPem,
+} from "./certificates.ts";
 export * from "./cri-runtime.ts";
 export * from "./programs.ts";
 export * from "./registry.ts";

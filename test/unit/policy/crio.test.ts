@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatReference } from "../../../src/core/reference.ts";
 import { createReference, policyPathFor } from "../../../src/policy/crio.ts";
-import { createMessage, criErrorMessage, pullMessage } from "../../../src/policy/messages.ts";
+import { createContainerMessage, criErrorMessage, pullMessage } from "../../../src/policy/messages.ts";
 
 test("which policy applies to a namespace", () => {
   const exists = (path: string) => path === "/etc/crio/policies/team.json";
@@ -55,7 +55,7 @@ test("only two classes are marked", () => {
   assert.equal(criErrorMessage("m", "policy-format"), "m");
   assert.equal(pullMessage("r", false), "Source image rejected: r");
   assert.equal(
-    createMessage("quay.io/a:1", "r", "policy-requirement"),
+    createContainerMessage("quay.io/a:1", "r", "policy-requirement"),
     'checking signature of "quay.io/a:1": verifying signatures: SignatureValidationFailed: r',
   );
 });
