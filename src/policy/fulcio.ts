@@ -43,6 +43,7 @@ export function verifyFulcioCertificate(
   { certificatePem, chainPem }: CertificateEvidence,
   at: number,
 ): PublicKey {
+  if (!oidcIssuer || !subjectEmail) throw new TypeError("a Fulcio requirement needs issuer and subject");
   const intermediates = chainIntermediates(chainPem);
   const leaf = leafCertificate(certificatePem);
   // Fulcio marks alternative names as critical that hold only forms which are not understood. That is no

@@ -4,7 +4,9 @@ import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
 import { digestOf } from "../../src/core/digest.ts";
 import { chainProblem } from "../../src/policy/chain.ts";
+import { verifyFulcioCertificate } from "../../src/policy/fulcio.ts";
 import { parseCertificateList } from "../../src/policy/leaf.ts";
+import { verifyPkiCertificate } from "../../src/policy/pki.ts";
 import {
   type AuthoritiesOptions,
   createAuthorities,
@@ -305,4 +307,22 @@ test("an e-mail address counts only as an alternative name of that form", () => 
     /"a@b.example" "c@d.example"/,
   );
   assert.equal(outcome({ leaf: { emails: ["a@b.example", EMAIL] } }), undefined);
+});
+
+test("without a subject to look for there is no answer at all", () => {
+  const authorities = createAuthorities({ now: () => NOW });
+  const { certificatePem, chainPem } = authorities.issue("", {});
+  const anchors = parseCertificateList(authorities.rootPem);
+  const both = { oidcIssuer: DEFAULT_OIDC_ISSUER, subjectEmail: EMAIL };
+  for (const change of [{ oidcIssuer: "" }, { subjectEmail: "" }]) {
+    assert.throws(
+      () =>
+        verifyFulcioCertificate({ anchors, ...both, ...change }, { certificatePem, chainPem }, NOW / 1000),
+      TypeError,
+    );
+  }
+  assert.throws(
+    () => verifyPkiCertificate({ anchors, intermediates: [] }, { certificatePem, chainPem }, NOW / 1000),
+    TypeError,
+  );
 });
