@@ -23,14 +23,22 @@ export interface ChainOptions {
   at: number;
   /** Critical extensions of the leaf, by id, that may go unhandled because the caller looks at them. */
   toleratedLeafExtensions?: readonly string[] | undefined;
+  /** What is left for all leaves of one image; what this leaf uses is taken off. Default: enough for one leaf. */
+  budget?: ChainBudget | undefined;
 }
 
 /** More signatures than this are not checked for one leaf: enough for any honest chain. */
 const MAX_SIGNATURE_CHECKS = 100;
 
-/** The work that one leaf may still cause. */
-interface Budget extends ComparisonBudget {
+/** The work that may still be done. */
+export interface ChainBudget extends ComparisonBudget {
+  /** Checks of a certificate's signature. */
   checks: number;
+}
+
+/** The work of ten leaves that use up all they may: far more than as many signatures as an image has need. */
+export function imageBudget(): ChainBudget {
+  return { checks: 10 * MAX_SIGNATURE_CHECKS, comparisons: 10 * MAX_COMPARISONS };
 }
 
 const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
@@ -43,7 +51,17 @@ const ANY_PURPOSE = "2.5.29.37.0";
  * constraints of the authorities above it.
  */
 export function chainProblem(leaf: Certificate, options: ChainOptions): string | undefined {
-  const budget = { checks: MAX_SIGNATURE_CHECKS, comparisons: MAX_COMPARISONS };
+  const { budget: shared = imageBudget() } = options;
+  const checks = Math.min(MAX_SIGNATURE_CHECKS, shared.checks);
+  const comparisons = Math.min(MAX_COMPARISONS, shared.comparisons);
+  const budget = { checks, comparisons };
+  const problem = leafProblem(leaf, options, budget);
+  shared.checks -= checks - Math.max(0, budget.checks);
+  shared.comparisons -= comparisons - Math.max(0, budget.comparisons);
+  return problem;
+}
+
+function leafProblem(leaf: Certificate, options: ChainOptions, budget: ChainBudget): string | undefined {
   const problem = certificateProblem(leaf, "leaf", [], options, budget);
   if (problem !== undefined) return problem;
   const chains: Certificate[][] = [];
@@ -60,7 +78,7 @@ export function chainProblem(leaf: Certificate, options: ChainOptions): string |
 function buildChains(
   chain: readonly Certificate[],
   options: ChainOptions,
-  budget: Budget,
+  budget: ChainBudget,
   found: Certificate[][],
 ): string | undefined {
   const last = chain.at(-1);
@@ -103,7 +121,7 @@ function certificateProblem(
   role: Role,
   chain: readonly Certificate[],
   { at, toleratedLeafExtensions = [] }: ChainOptions,
-  budget: Budget,
+  budget: ChainBudget,
 ): string | undefined {
   const tolerated = role === "leaf" ? toleratedLeafExtensions : [];
   if (certificate.unhandledCritical.some((oid) => !tolerated.includes(oid))) {

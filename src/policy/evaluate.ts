@@ -8,6 +8,7 @@
 import { digestOf } from "../core/digest.ts";
 import { SIMPLE_SIGNING } from "../core/media-types.ts";
 import { familiarReference, type Reference } from "../core/reference.ts";
+import { type ChainBudget, imageBudget } from "./chain.ts";
 import { PolicyError, type PolicyErrorClass } from "./errors.ts";
 import { dockerLookup, type ScopeLookup, selectRequirements } from "./scope.ts";
 import type { SigstoreSignature, SimpleSignature, StoredSignature } from "./signature-blob.ts";
@@ -167,8 +168,9 @@ function evaluateSigstoreSigned(
     return failed(type, simple + others > 0 ? `${NO_SIGNATURE} ${found}` : NO_SIGNATURE);
   }
   const results: SignatureResult[] = [];
+  const budget = imageBudget();
   for (const { source, signature } of relevant) {
-    const result = trySigstore(source, signature, requirement, image, evidence);
+    const result = trySigstore(source, signature, requirement, image, evidence, budget);
     results.push(result);
     if (result.kind === "accepted") return { kind: "met", type, signatures: results };
   }
@@ -183,6 +185,7 @@ function trySigstore(
   { trust, signedIdentity }: SigstoreSigned,
   { reference }: PolicyImage,
   { manifest, file, now }: Evidence,
+  budget: ChainBudget,
 ): SignatureResult {
   const label = { source, digest: digestOf(signature.payload) };
   let step: SignatureStep = "trust-root";
@@ -191,6 +194,7 @@ function trySigstore(
     const subject = { reference, manifest };
     const { payload, loggedAt } = verifySigstoreSignature(signature, root, signedIdentity, subject, {
       now,
+      budget,
       onStep(next) {
         step = next;
       },

@@ -8,6 +8,7 @@
  */
 import type { Certificate } from "./certificate.ts";
 import { SUBJECT_ALT_NAME } from "./certificate.ts";
+import type { ChainBudget } from "./chain.ts";
 import { derReader } from "./der.ts";
 import { invalidSignature } from "./errors.ts";
 import { assertChain, assertEmail, chainIntermediates, leafCertificate, leafKey } from "./leaf.ts";
@@ -36,19 +37,21 @@ const ISSUER_V2 = "1.3.6.1.4.1.57264.1.8";
  *
  * @param at When the signature was made, by the log, in seconds since 1970: every certificate of the chain
  * must be valid then. The present time plays no role.
+ * @param budget Work that is left for the chains of one image.
  * @throws {PolicyError} `ERR_POLICY_INVALID_SIGNATURE`.
  */
 export function verifyFulcioCertificate(
   { anchors, oidcIssuer, subjectEmail }: FulcioRequirement,
   { certificatePem, chainPem }: CertificateEvidence,
   at: number,
+  budget?: ChainBudget,
 ): PublicKey {
   if (!oidcIssuer || !subjectEmail) throw new TypeError("a Fulcio requirement needs issuer and subject");
   const intermediates = chainIntermediates(chainPem);
   const leaf = leafCertificate(certificatePem);
   // Fulcio marks alternative names as critical that hold only forms which are not understood. That is no
   // reason to fail by itself: such a certificate has no e-mail address and fails below.
-  assertChain(leaf, { anchors, intermediates, at, toleratedLeafExtensions: [SUBJECT_ALT_NAME] });
+  assertChain(leaf, { anchors, intermediates, at, toleratedLeafExtensions: [SUBJECT_ALT_NAME], budget });
   const issuer = issuerOf(leaf);
   if (!issuer.equals(Buffer.from(oidcIssuer, "utf8"))) {
     throw invalidSignature(`Unexpected Fulcio OIDC issuer ${quote(issuer.toString("utf8"))}`);

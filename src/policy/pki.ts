@@ -6,6 +6,7 @@
  * @module
  */
 import type { Certificate } from "./certificate.ts";
+import type { ChainBudget } from "./chain.ts";
 import { invalidSignature } from "./errors.ts";
 import type { CertificateEvidence } from "./fulcio.ts";
 import { hostnameProblem } from "./hostname.ts";
@@ -24,17 +25,19 @@ export interface PkiRequirement {
  * The key of a certificate that meets the requirement.
  *
  * @param now Seconds since 1970, fractions allowed.
+ * @param budget Work that is left for the chains of one image.
  * @throws {PolicyError} `ERR_POLICY_INVALID_SIGNATURE`.
  */
 export function verifyPkiCertificate(
   { anchors, intermediates, subjectEmail, subjectHostname }: PkiRequirement,
   { certificatePem, chainPem }: CertificateEvidence,
   now: number,
+  budget?: ChainBudget,
 ): PublicKey {
   if (!subjectEmail && !subjectHostname) throw new TypeError("a PKI requirement needs a subject");
   const fromChain = chainIntermediates(chainPem);
   const leaf = leafCertificate(certificatePem);
-  assertChain(leaf, { anchors, intermediates: [...intermediates, ...fromChain], at: now });
+  assertChain(leaf, { anchors, intermediates: [...intermediates, ...fromChain], at: now, budget });
   if (subjectEmail) assertEmail(leaf, subjectEmail);
   if (subjectHostname) {
     const problem = hostnameProblem(leaf.subjectAltName, subjectHostname);

@@ -7,6 +7,7 @@
  */
 import type { Reference } from "../core/reference.ts";
 import { decodeBase64 } from "./base64.ts";
+import { type ChainBudget, imageBudget } from "./chain.ts";
 import { invalidSignature, PolicyError } from "./errors.ts";
 import { type CertificateEvidence, verifyFulcioCertificate } from "./fulcio.ts";
 import { matchesIdentity } from "./identity.ts";
@@ -64,6 +65,8 @@ export interface AcceptedSignature {
 export interface VerifySigstoreOptions {
   /** The present time in seconds since 1970. Matters for PKI certificates only. */
   now: number;
+  /** Work that is left for the certificates of one image; what is done is taken off. Default: enough for one. */
+  budget?: ChainBudget | undefined;
   /** Called before each step. */
   onStep?: ((step: SignatureStep) => void) | undefined;
 }
@@ -78,11 +81,11 @@ export function verifySigstoreSignature(
   trust: TrustRoot,
   identity: SignedIdentity,
   subject: SignatureSubject,
-  { now, onStep = () => {} }: VerifySigstoreOptions,
+  { now, budget = imageBudget(), onStep = () => {} }: VerifySigstoreOptions,
 ): AcceptedSignature {
   onStep("annotations");
   const signatureBase64 = annotation(signature, ANNOTATIONS.signature);
-  const { keys, loggedAt } = acceptableKeys(signature, signatureBase64, trust, now, onStep);
+  const { keys, loggedAt } = acceptableKeys(signature, signatureBase64, trust, { now, budget, onStep });
   onStep("signature");
   verifyPayloadSignature(keys, signature.payload, signatureBase64);
   onStep("payload");
@@ -141,6 +144,13 @@ export function verifyPayloadSignature(
   throw invalidSignature(`cryptographic signature verification failed: ${problems.join(", ")}`);
 }
 
+/** {@link VerifySigstoreOptions} with every default filled in. */
+interface SignatureRun {
+  now: number;
+  budget: ChainBudget;
+  onStep: (step: SignatureStep) => void;
+}
+
 interface AcceptableKeys {
   keys: readonly PublicKey[];
   loggedAt?: bigint | undefined;
@@ -151,8 +161,7 @@ function acceptableKeys(
   signature: SigstoreSignature,
   signatureBase64: string,
   trust: TrustRoot,
-  now: number,
-  onStep: (step: SignatureStep) => void,
+  { now, budget, onStep }: SignatureRun,
 ): AcceptableKeys {
   const { payload } = signature;
   switch (trust.kind) {
@@ -171,12 +180,13 @@ function acceptableKeys(
         payload,
       });
       onStep("certificate");
-      return { keys: [verifyFulcioCertificate(trust, certificate, Number(loggedAt))], loggedAt };
+      const key = verifyFulcioCertificate(trust, certificate, Number(loggedAt), budget);
+      return { keys: [key], loggedAt };
     }
     case "pki": {
       const certificate = certificateEvidence(signature);
       onStep("certificate");
-      return { keys: [verifyPkiCertificate(trust, certificate, now)] };
+      return { keys: [verifyPkiCertificate(trust, certificate, now, budget)] };
     }
   }
 }

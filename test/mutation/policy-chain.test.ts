@@ -4,18 +4,23 @@ import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
 import { digestOf } from "../../src/core/digest.ts";
 import { chainProblem } from "../../src/policy/chain.ts";
+import { dockerImage, evaluateRequirements } from "../../src/policy/evaluate.ts";
 import { verifyFulcioCertificate } from "../../src/policy/fulcio.ts";
 import { parseCertificateList } from "../../src/policy/leaf.ts";
+import { parsePolicy } from "../../src/policy/parse.ts";
 import { verifyPkiCertificate } from "../../src/policy/pki.ts";
+import { parseImageReference } from "../../src/policy/reference.ts";
+import type { StoredSignature } from "../../src/policy/signature-blob.ts";
 import {
   type AuthoritiesOptions,
+  type CertifiedKey,
   createAuthorities,
   DEFAULT_OIDC_ISSUER,
   type IssueOptions,
 } from "../../src/testing/authorities.ts";
-import { derUtf8, type MintOptions, mintCertificate } from "../../src/testing/certificates.ts";
+import { derUtf8, type MintOptions, mintCertificate, mintKey } from "../../src/testing/certificates.ts";
 import { signImage } from "../../src/testing/signatures.ts";
-import { base64, decide } from "../unit/policy/decide.ts";
+import { base64, decide, storedSignature } from "../unit/policy/decide.ts";
 import { imageManifest } from "../unit/policy/images.ts";
 
 const NAME = "quay.example/team/app";
@@ -267,6 +272,53 @@ test("a maze of authorities that sign each other ends in time", () => {
   });
   assert.match(reason ?? "", /signature check attempts limit reached|signed by unknown authority/);
   assert.ok(performance.now() - started < 10_000);
+});
+
+test("the work for all signatures of an image is bounded, far above what honest ones need", () => {
+  const validity = { notBefore: NOW - HOUR, notAfter: NOW + HOUR };
+  const keys = [mintKey(), mintKey(), mintKey()];
+  const issuers = keys.map((key) => mintCertificate({ subject: "maze", key, isCa: true, ...validity }));
+  const serials = [1, 2, 3, 4, 5];
+  const maze = issuers.flatMap((issuer) =>
+    keys.flatMap((key) =>
+      serials.map(
+        (n) =>
+          mintCertificate({ subject: "maze", key, issuer, isCa: true, hosts: [`${n}.example`], ...validity })
+            .pem,
+      ),
+    ),
+  );
+  const [issuer] = issuers;
+  assert.ok(issuer);
+  const lost = mintCertificate({ subject: "leaf", issuer, emails: [EMAIL], ...validity });
+  const honest = createAuthorities({ now: () => NOW });
+  const stranger = createAuthorities({ now: () => NOW });
+  const pki = { caRootsData: base64(honest.rootPem), subjectEmail: EMAIL };
+  const sign = (signer: CertifiedKey) =>
+    storedSignature(signImage({ reference: NAME, digest, signer, authorities: honest }));
+  const good = sign(honest.issue(EMAIL));
+  const foreign = sign(stranger.issue(EMAIL));
+  const endless = sign({ key: lost.key, certificatePem: lost.pem, chainPem: maze.join("") });
+  const evaluate = (signatures: StoredSignature[]) =>
+    evaluateRequirements(
+      parsePolicy(
+        JSON.stringify({
+          default: [{ type: "sigstoreSigned", pki, signedIdentity: { type: "matchRepository" } }],
+        }),
+      ),
+      dockerImage(parseImageReference(`${NAME}:1`)),
+      {
+        manifest,
+        signatures: signatures.map((signature) => ({ source: "test", signature })),
+        completeFormats: ["sigstore-json"],
+        file: () => assert.fail(),
+        now: NOW / 1000,
+      },
+    );
+  assert.equal(evaluate([...Array<StoredSignature>(127).fill(foreign), good]).kind, "allowed");
+  assert.equal(evaluate([endless, endless, good]).kind, "allowed");
+  const worn = evaluate([...Array<StoredSignature>(20).fill(endless), good]);
+  assert.match(worn.kind === "rejected" ? worn.reason : "", /limit reached[^;]*$/);
 });
 
 test("the OIDC issuer stands in the certificate, once, and in the right form", () => {
