@@ -71,7 +71,7 @@ export interface SyscallDecision {
   caveats: SyscallCaveat[];
 }
 
-/** Options of {@link evaluateSyscall} and {@link createEvaluator}. */
+/** Options of {@link evaluateSyscall}. */
 export interface EvaluateSyscallOptions extends Omit<SeccompFilterOptions, "native"> {
   /**
    * Architecture of the node. Default for {@link evaluateSyscall}: the call's own if it is a 64-bit one, else

@@ -11,7 +11,7 @@ import { addRule, type CallTree, type Condition, type Operator } from "./filter-
 import { hasSyscallTable, isSyscallName, multiplexedCall, syscallNumber } from "./syscalls.ts";
 import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "./types.ts";
 
-/** For which node and which runtime a filter is built. */
+/** Options of `createEvaluator`: for which node and which runtime a filter is built. */
 export interface SeccompFilterOptions {
   /** Architecture of the node, in any spelling: `x86_64`, `amd64`, `SCMP_ARCH_X86_64`. Always in the filter. */
   native: string;
