@@ -15,15 +15,15 @@ const BOUNDARIES: Readonly<Record<string, Boundary>> = {
   "": { modules: ["core"], packages: [], builtins: [] },
   core: { modules: [], packages: [], builtins: ["node:buffer", "node:crypto"] },
   cri: { modules: ["core"], packages: ["@grpc/grpc-js", "@bufbuild/protobuf"] },
-  oci: { modules: ["core"], packages: ["undici", "tar-stream", "ajv"] },
-  policy: { modules: ["core", "oci"], packages: ["pkijs", "asn1js"] },
+  oci: { modules: ["core"], packages: ["undici", "tar-stream"] },
+  policy: { modules: ["core", "oci"], packages: [] },
   seccomp: { modules: ["core"], packages: ["ajv"] },
   config: { modules: ["core", "oci", "policy", "seccomp"], packages: [] },
   explain: { modules: ["core", "oci", "policy", "seccomp", "config"], packages: [] },
   admission: { modules: ["core", "explain"], packages: [] },
   testing: {
     modules: ["core", "cri", "oci", "policy", "seccomp", "config", "explain", "admission"],
-    packages: ["undici", "tar-stream", "pkijs", "asn1js"],
+    packages: ["pkijs", "asn1js"],
   },
 };
 
