@@ -37,7 +37,6 @@ export {
 export { manifestDigest, manifestMatchesDigest } from "./manifest-digest.ts";
 export { createContainerMessage, criErrorMessage } from "./messages.ts";
 export { type ParsePolicyOptions, parsePolicy } from "./parse.ts";
-export { type PayloadFormat, parsePayload, type SignedPayload } from "./payload.ts";
 export { parseImageReference } from "./reference.ts";
 export {
   dockerDaemonLookup,
