@@ -5,6 +5,7 @@
  * @module
  */
 
+import { assertLimit } from "../core/bytes.ts";
 import { CoreError } from "../core/errors.ts";
 import {
   DOCKER_CONFIG,
@@ -98,6 +99,8 @@ function parseIn(text: string, full: boolean): Reference {
  *
  * Sizes are the declared ones; whoever fetches the layers checks them. An index is not a manifest: see
  * {@link acceptsIndex}.
+ *
+ * @throws {RangeError} for a size that no content can have.
  */
 export function checkProfileManifest(
   manifest: ProfileManifest,
@@ -106,6 +109,8 @@ export function checkProfileManifest(
   const behaviour = parseCrioVersion(options.version);
   const { artifacts } = behaviour;
   const { configMediaType, layers } = manifest;
+  // NaN is over no limit, and a negative size makes room for another layer.
+  for (const { size } of layers) assertLimit(size, "size");
   const checksConfig = artifacts === "1.30" || artifacts === "1.33";
   if (checksConfig && configMediaType !== SECCOMP_PROFILE_CONFIG) {
     return rejected(

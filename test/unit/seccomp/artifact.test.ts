@@ -249,6 +249,14 @@ describe("checkProfileManifest", () => {
     assert.equal(kindAt({ ...image, configMediaType: "" }, "1.36"), "rejected");
   });
 
+  test("does not weigh sizes that no content can have", () => {
+    const [layer] = good.layers;
+    for (const size of [Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY]) {
+      const manifest = { ...good, layers: layer ? [{ ...layer, size }] : [] };
+      for (const version of VERSIONS) assert.throws(() => kindAt(manifest, version), RangeError);
+    }
+  });
+
   test("checks titles since 1.37", () => {
     const [layer] = good.layers;
     const twice = { ...good, layers: layer ? [layer, layer] : [] };
