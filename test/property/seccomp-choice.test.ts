@@ -95,8 +95,9 @@ test("a choice is one that the trace names, and only an artifact that an annotat
           allowed.some((base) => choice.key.startsWith(base)),
           choice.key,
         );
-        const named: Record<string, string> = { ...imageAnnotations, ...pod.metadata.annotations };
-        assert.ok(Object.values(named).includes(choice.reference));
+        const isPods = choice.slot === "pod" || choice.slot === "pod-container";
+        const named: Record<string, string> = isPods ? pod.metadata.annotations : imageAnnotations;
+        assert.equal(named[choice.key], choice.reference);
       }
       // Without a filter runs only what asked for it, is privileged, or is on a node that has none.
       if (choice.kind === "none" && choice.reason === "unconfined") {
