@@ -6,7 +6,7 @@
 import { connect as connectSocket } from "node:net";
 import { Client, credentials } from "@grpc/grpc-js";
 import { assertLimit } from "../core/bytes.ts";
-import type { SignalOptions } from "../core/signal.ts";
+import { raceSignal, type SignalOptions } from "../core/signal.ts";
 import {
   API_VERSIONS,
   assertCallOptions,
@@ -103,11 +103,13 @@ export async function connectCri(options: ConnectCriOptions): Promise<CriConnect
     if (separate) imageClient.close();
   };
   try {
-    const { transport, answer: version } = await negotiate(endpoint, { client, session }, (candidate) =>
-      runtimeFunctions(candidate).version({ version: CLIENT_VERSION }, { signal, timeoutMs }),
+    const { transport, answer: version } = await negotiate(
+      endpoint,
+      { client, session, signal },
+      (candidate) => runtimeFunctions(candidate).version({ version: CLIENT_VERSION }, { signal, timeoutMs }),
     );
     const images = separate
-      ? await negotiate(imageEndpoint, { client: imageClient, session }, (candidate) =>
+      ? await negotiate(imageEndpoint, { client: imageClient, session, signal }, (candidate) =>
           imageFunctions(candidate).imageFsInfo({}, { signal, timeoutMs }),
         )
       : { transport };
@@ -152,7 +154,7 @@ function createClient(endpoint: CriEndpoint, maxReceiveBytes: number): Client {
 /** Finds the package that a service is served under, by a question that every version answers. */
 async function negotiate<T>(
   endpoint: CriEndpoint,
-  way: Pick<CriTransport, "client" | "session">,
+  { signal, ...way }: Pick<CriTransport, "client" | "session"> & SignalOptions,
   ask: (transport: CriTransport) => Promise<T>,
 ): Promise<{ transport: CriTransport; answer: T }> {
   let unknown: CriError | undefined;
@@ -162,7 +164,7 @@ async function negotiate<T>(
       return { transport, answer: await ask(transport) };
     } catch (error) {
       if (!(error instanceof CriError)) throw error;
-      if (error.code === "ERR_CRI_UNAVAILABLE") throw await withSystemCode(error, endpoint);
+      if (error.code === "ERR_CRI_UNAVAILABLE") throw await withSystemCode(error, endpoint, signal);
       if (error.status?.name !== "UNIMPLEMENTED") throw error;
       unknown ??= error;
     }
@@ -175,8 +177,12 @@ async function negotiate<T>(
 }
 
 /** The error with the reason why no socket could be opened, if opening one now fails as well. */
-async function withSystemCode(error: CriError, endpoint: CriEndpoint): Promise<CriError> {
-  const cause = await probe(endpoint);
+async function withSystemCode(
+  error: CriError,
+  endpoint: CriEndpoint,
+  signal: AbortSignal | undefined,
+): Promise<CriError> {
+  const cause = await raceSignal(probe(endpoint), signal);
   if (!cause?.code) return error;
   const { status, details, method } = error;
   return new CriError(error.code, `${formatCriEndpoint(endpoint)}: ${cause.message}`, {
