@@ -14,7 +14,7 @@ interface Boundary {
 const BOUNDARIES: Readonly<Record<string, Boundary>> = {
   "": { modules: ["core"], packages: [], builtins: [] },
   core: { modules: [], packages: [], builtins: ["node:buffer", "node:crypto"] },
-  cri: { modules: ["core"], packages: ["@grpc/grpc-js", "@bufbuild/protobuf"] },
+  cri: { modules: ["core"], packages: ["@grpc/grpc-js", "@bufbuild/protobuf", "ws", "yaml"] },
   oci: { modules: ["core"], packages: ["undici", "tar-stream"] },
   policy: { modules: ["core", "oci"], packages: [] },
   seccomp: { modules: ["core"], packages: ["ajv"] },
@@ -23,7 +23,7 @@ const BOUNDARIES: Readonly<Record<string, Boundary>> = {
   admission: { modules: ["core", "explain"], packages: [] },
   testing: {
     modules: ["core", "cri", "oci", "policy", "seccomp", "config", "explain", "admission"],
-    packages: ["pkijs", "asn1js"],
+    packages: ["pkijs", "asn1js", "ws"],
   },
 };
 
