@@ -54,8 +54,44 @@ export type CriErrorCode =
   | "ERR_CRI_ENDPOINT_INVALID"
   /** An endpoint of a kind that this system, or this connection, does not use. */
   | "ERR_CRI_ENDPOINT_UNSUPPORTED"
+  /** No endpoint is set, and no default socket answers. */
+  | "ERR_CRI_NO_ENDPOINT"
   /** Verbose information of a status is absent or not what runtimes put there. */
-  | "ERR_CRI_INFO_INVALID";
+  | "ERR_CRI_INFO_INVALID"
+  /** A text of crictl's configuration, or of a Pod or container configuration, that cannot be used. */
+  | "ERR_CRI_CONFIG_INVALID"
+  /** Credentials in a form that is none. */
+  | "ERR_CRI_CREDENTIALS_INVALID"
+  /** A filter, a point in time, or another part of a query that cannot be read. */
+  | "ERR_CRI_QUERY_INVALID"
+  /** A pod or container that runs was to be removed without force. */
+  | "ERR_CRI_STILL_RUNNING"
+  /** The time that a command may take is over, in whichever form the runtime says it. */
+  | "ERR_CRI_EXEC_TIMEOUT"
+  /** The command, or the attaching to it, could not be started or carried on. */
+  | "ERR_CRI_EXEC_FAILED"
+  /** A port of the pod could not be reached, or the forwarding broke off. */
+  | "ERR_CRI_PORT_FORWARD_FAILED"
+  /** The URL of a streaming session is none, or leads to a host that is not allowed. */
+  | "ERR_CRI_STREAM_URL_REFUSED"
+  /** The streaming server refused the upgrade; `statusCode` is the HTTP status. */
+  | "ERR_CRI_UPGRADE_REFUSED"
+  /** The streaming server does not keep to the protocol. */
+  | "ERR_CRI_STREAM_PROTOCOL"
+  /** A streaming session ended without an outcome: what became of the command is unknown. */
+  | "ERR_CRI_CONNECTION_LOST"
+  /** The end of stdin cannot be told over the protocol of the session. */
+  | "ERR_CRI_STDIN_END_UNSUPPORTED"
+  /** A container has no log, or its file is not there. */
+  | "ERR_CRI_LOG_NOT_FOUND"
+  /** The path of a log leads out of the folder of its pod. */
+  | "ERR_CRI_LOG_PATH_REFUSED"
+  /** A log is neither in CRI's nor in Docker's JSON form, or a line of it is over the limit. */
+  | "ERR_CRI_LOG_INVALID"
+  /** The runtime took no new sample between two readings. */
+  | "ERR_CRI_STATS_UNCHANGED"
+  /** The runtime ends the stream of events at once: it is configured not to send any. */
+  | "ERR_CRI_EVENTS_DISABLED";
 
 /** Names that runtimes put in front of a message, since gRPC has no status for them. */
 export type CriErrorReason =
@@ -102,6 +138,7 @@ export interface CriErrorOptions extends LadingErrorOptions {
   details?: string;
   method?: string;
   systemCode?: string;
+  statusCode?: number;
 }
 
 /**
@@ -122,6 +159,8 @@ export class CriError extends LadingError {
   readonly method?: string;
   /** Why the socket could not be opened, such as `ENOENT`, `EACCES` or `ECONNREFUSED`, where that is known. */
   readonly systemCode?: string;
+  /** The HTTP status of a refused upgrade. */
+  readonly statusCode?: number;
 
   constructor(code: CriErrorCode, message: string, options: CriErrorOptions = {}) {
     super(message, options);
@@ -131,5 +170,6 @@ export class CriError extends LadingError {
     if (options.reason) this.reason = options.reason;
     if (options.method !== undefined) this.method = options.method;
     if (options.systemCode !== undefined) this.systemCode = options.systemCode;
+    if (options.statusCode !== undefined) this.statusCode = options.statusCode;
   }
 }

@@ -26,4 +26,8 @@ export {
 export * from "./gen/runtime/v1/api_pb.ts";
 export type { ImageFunctions } from "./image.ts";
 export { type ContainerInfo, type ReadContainerInfoOptions, readContainerInfo } from "./info.ts";
+export * from "./logs/index.ts";
+export * from "./observe/index.ts";
+export * from "./operations/index.ts";
 export type { RuntimeFunctions } from "./runtime.ts";
+export * from "./streaming/index.ts";

@@ -13,4 +13,6 @@ export * from "./programs.ts";
 export * from "./registry.ts";
 export type { BasicRegistryAuth, BearerRegistryAuth, RegistryAuth, RegistryUsers } from "./registry-auth.ts";
 export type { RegistryReply, RegistryRequest } from "./registry-reply.ts";
+export * from "./runtime/index.ts";
 export * from "./signatures.ts";
+export * from "./streaming/index.ts";

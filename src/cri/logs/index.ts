@@ -1,0 +1,6 @@
+/**
+ * Container logs: their format, reading, following, and the files of rotation.
+ *
+ * @module
+ */
+export {};

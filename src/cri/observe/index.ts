@@ -1,0 +1,6 @@
+/**
+ * Stats, metrics, events and verbose information.
+ *
+ * @module
+ */
+export {};

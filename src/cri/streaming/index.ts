@@ -1,0 +1,6 @@
+/**
+ * Sessions with processes in containers, and connections to ports of pods.
+ *
+ * @module
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * A CRI runtime inside the process, with state.
+ *
+ * @module
+ */
+export {};

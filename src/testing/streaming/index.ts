@@ -1,0 +1,6 @@
+/**
+ * The streaming servers of a runtime: exec, attach, port-forward.
+ *
+ * @module
+ */
+export {};
