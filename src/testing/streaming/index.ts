@@ -3,4 +3,15 @@
  *
  * @module
  */
-export {};
+export type {
+  ExecOutcome,
+  StartStreamingServerOptions,
+  StreamedProcess,
+  StreamingFaults,
+  StreamingKind,
+  StreamingLogEntry,
+  StreamingRequests,
+  StreamingServer,
+  StreamingTls,
+  StreamingUpgrade,
+} from "./types.ts";
