@@ -27,6 +27,8 @@ import { CriError } from "./errors.ts";
 import { ImageService, RuntimeService } from "./gen/runtime/v1/api_pb.ts";
 import { statusNumberOf } from "./status.ts";
 
+export type { MessageInitShape } from "@bufbuild/protobuf";
+
 /** What a handler is told besides the request. */
 export interface ServedCall {
   /** The RPC, such as `RuntimeService/Version`. */
@@ -58,6 +60,17 @@ export type StreamHandler<I extends DescMessage, O extends DescMessage> = (
   call: ServedCall,
 ) => AsyncIterable<MessageInitShape<O>> | Iterable<MessageInitShape<O>>;
 
+/** What goes wrong with a call, in place of the rest of its answer. */
+export interface CallFault {
+  /** Messages of a stream that go out before; 0 for a unary call. */
+  afterMessages: number;
+  /**
+   * Goes wrong. A rejection ends the call with its status; bytes are sent in place of a message, whatever they are,
+   * and a stream goes on after them; with nothing the call is answered as if there were no fault.
+   */
+  strike(call: ServedCall): Promise<Uint8Array | undefined>;
+}
+
 /** Options of {@link serveCri}. */
 export interface ServeCriOptions {
   /** `unix:` and an absolute path, or `HOST:PORT` with port 0 for a free one. */
@@ -68,8 +81,8 @@ export interface ServeCriOptions {
   apiVersions: readonly CriApiVersion[];
   /** Largest request and largest answer in bytes. */
   maxMessageBytes: number;
-  /** Is told of every call that is served, before its handler. */
-  onCall?: ((call: ServedCall, request: unknown) => void) | undefined;
+  /** Is told of every call that is served, before its handler, and may say what is to go wrong with it. */
+  onCall?: ((call: ServedCall, request: unknown) => CallFault | undefined) | undefined;
 }
 
 /** A server that runs. */
@@ -84,7 +97,8 @@ export interface ServedCri {
 export async function serveCri(options: ServeCriOptions): Promise<ServedCri> {
   const server = new Server({
     "grpc.max_receive_message_length": options.maxMessageBytes,
-    "grpc.max_send_message_length": options.maxMessageBytes,
+    // Checked before, in the words of the runtimes.
+    "grpc.max_send_message_length": -1,
   });
   for (const apiVersion of API_VERSIONS) {
     addService(server, RuntimeService, options.runtime, apiVersion, options);
@@ -126,8 +140,8 @@ function addService(
     const told = served ? options.onCall : undefined;
     implementation[method.localName] =
       method.methodKind === "server_streaming"
-        ? streamHandler(method, apiVersion, answer, told)
-        : unaryHandler(method, apiVersion, answer, told);
+        ? streamHandler(method, apiVersion, answer, told, options.maxMessageBytes)
+        : unaryHandler(method, apiVersion, answer, told, options.maxMessageBytes);
   }
   server.addService(definition, implementation);
 }
@@ -151,14 +165,15 @@ function unaryHandler(
   apiVersion: CriApiVersion,
   handler: AnyHandler,
   told: ServeCriOptions["onCall"],
+  maxBytes: number,
 ): handleUnaryCall<Buffer, Buffer> {
   return (call, callback) => {
     const { served, abort } = servedCall(method, apiVersion, call.metadata.getMap());
     call.on("cancelled", abort);
     const answer = async () => {
       const request = fromBinary(method.input, asBytes(call.request));
-      told?.(served, request);
-      return encode(method, await handler(request, served));
+      const bytes = await told?.(served, request)?.strike(served);
+      return bytes ? asBuffer(bytes) : encode(method, await handler(request, served), maxBytes);
     };
     answer().then(
       (bytes) => callback(null, bytes),
@@ -172,17 +187,30 @@ function streamHandler(
   apiVersion: CriApiVersion,
   handler: AnyHandler,
   told: ServeCriOptions["onCall"],
+  maxBytes: number,
 ): handleServerStreamingCall<Buffer, Buffer> {
   return (call) => {
     const { served, abort } = servedCall(method, apiVersion, call.metadata.getMap());
     call.on("cancelled", abort);
     const answer = async () => {
       const request = fromBinary(method.input, asBytes(call.request));
-      told?.(served, request);
+      const send = async (bytes: Buffer) => {
+        if (!served.signal.aborted && !call.write(bytes)) await drained(call, served.signal);
+      };
+      let fault = told?.(served, request);
+      let sent = 0;
+      const strike = async () => {
+        const bytes = await fault?.strike(served);
+        fault = undefined;
+        if (bytes) await send(asBuffer(bytes));
+      };
+      if (fault?.afterMessages === 0) await strike();
       for await (const message of handler(request, served) as AsyncIterable<unknown>) {
         if (served.signal.aborted) return;
-        if (!call.write(encode(method, message))) await drained(call, served.signal);
+        await send(encode(method, message, maxBytes));
+        if (++sent === fault?.afterMessages) await strike();
       }
+      if (!served.signal.aborted) await strike();
     };
     answer().then(
       () => call.end(),
@@ -225,11 +253,15 @@ function servedCall(
   return { served, abort: () => gone.abort() };
 }
 
-function encode(method: DescMethod, init: unknown): Buffer {
-  return asBuffer(toBinary(method.output, create(method.output, init as MessageInitShape<DescMessage>)));
+function encode(method: DescMethod, init: unknown, maxBytes: number): Buffer {
+  const bytes = toBinary(method.output, create(method.output, init as MessageInitShape<DescMessage>));
+  if (bytes.length <= maxBytes) return asBuffer(bytes);
+  const text = `trying to send message larger than max (${bytes.length} vs. ${maxBytes})`;
+  throw new CriError("ERR_CRI_RESOURCE_EXHAUSTED", text);
 }
 
 function toServiceError(error: unknown): { code: number; details: string } {
   const details = error instanceof Error ? error.message : String(error);
-  return { code: error instanceof CriError ? statusNumberOf(error.code) : 2, details };
+  const code = error instanceof CriError ? (error.status?.number ?? statusNumberOf(error.code)) : 2;
+  return { code, details };
 }

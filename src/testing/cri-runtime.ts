@@ -72,7 +72,10 @@ export async function startFakeRuntime(options: FakeRuntimeOptions = {}): Promis
       image: { imageFsInfo: () => ({}), ...options.image },
       apiVersions,
       maxMessageBytes,
-      onCall: (call, request) => calls.push({ ...call, request }),
+      onCall: (call, request) => {
+        calls.push({ ...call, request });
+        return undefined;
+      },
     });
     const close = async () => {
       served.close();
