@@ -26,6 +26,19 @@ export {
 export * from "./gen/runtime/v1/api_pb.ts";
 export type { ImageFunctions } from "./image.ts";
 export { type ContainerInfo, type ReadContainerInfoOptions, readContainerInfo } from "./info.ts";
+export {
+  type IterateContainerStatsRequest,
+  type IterateContainersRequest,
+  type IterateImagesRequest,
+  type IteratePodSandboxesRequest,
+  type IteratePodSandboxStatsRequest,
+  iterateContainerStats,
+  iterateContainers,
+  iterateImages,
+  iteratePodSandboxes,
+  iteratePodSandboxMetrics,
+  iteratePodSandboxStats,
+} from "./list-streams.ts";
 export * from "./logs/index.ts";
 export * from "./observe/index.ts";
 export * from "./operations/index.ts";
