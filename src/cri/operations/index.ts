@@ -3,4 +3,6 @@
  *
  * @module
  */
-export {};
+export { type AuthTexts, parseAuth, parseCreds } from "./credentials.ts";
+export { type FilteredImage, filterImages, type ImageFilter, parseImageFilter } from "./image-filters.ts";
+export { type RepoDigest, type RepoTag, splitRepoDigest, splitRepoTags } from "./image-names.ts";
