@@ -6,10 +6,11 @@
  *
  * @module
  */
-import { type DescMessage, type DescMethod, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod, MessageShape } from "@bufbuild/protobuf";
 import { type Client, type ClientReadableStream, Metadata } from "@grpc/grpc-js";
 import type { SignalOptions } from "../core/signal.ts";
 import { missingIn } from "./answers.ts";
+import { decodeMessage } from "./decode/message.ts";
 import { CriError } from "./errors.ts";
 import type { EncodedRequest } from "./request.ts";
 import { redactSecrets, toCriError } from "./status.ts";
@@ -100,7 +101,7 @@ export function decodeAnswer<O extends DescMessage>(
   const name = methodName(method);
   let answer: MessageShape<O>;
   try {
-    answer = fromBinary(method.output, asBytes(bytes));
+    answer = decodeMessage(method.output, asBytes(bytes));
   } catch (cause) {
     const text = `${name}: the answer is not a ${method.output.name}`;
     const options = secrets.length === 0 ? { method: name, cause } : { method: name };
