@@ -3,4 +3,12 @@
  *
  * @module
  */
-export {};
+export { type LogEntry, type LogStream, parseLogEntry } from "./entry.ts";
+export { type ParseSinceOptions, parseSince } from "./since.ts";
+export {
+  createLogSplitter,
+  formatLogEntry,
+  type LogSplitter,
+  type LogSplitterOptions,
+  type SplitEntry,
+} from "./write.ts";
