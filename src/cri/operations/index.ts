@@ -6,3 +6,13 @@
 export { type AuthTexts, parseAuth, parseCreds } from "./credentials.ts";
 export { type FilteredImage, filterImages, type ImageFilter, parseImageFilter } from "./image-filters.ts";
 export { type RepoDigest, type RepoTag, splitRepoDigest, splitRepoTags } from "./image-names.ts";
+export {
+  type ContainerQuery,
+  filterContainers,
+  listContainers,
+  podNameOf,
+  podNamespaceOf,
+} from "./list-containers.ts";
+export { type ImageQuery, listImages, sortImages } from "./list-images.ts";
+export { filterPods, listPods, type PodQuery } from "./list-pods.ts";
+export type { NamePattern, NewestQuery } from "./query.ts";
