@@ -86,6 +86,8 @@ export type CriErrorCode =
   | "ERR_CRI_LOG_NOT_FOUND"
   /** The path of a log leads out of the folder of its pod. */
   | "ERR_CRI_LOG_PATH_REFUSED"
+  /** The file of a log cannot be opened, read or removed; `systemCode` says why. */
+  | "ERR_CRI_LOG_UNREADABLE"
   /** A log is neither in CRI's nor in Docker's JSON form, or a line of it is over the limit. */
   | "ERR_CRI_LOG_INVALID"
   /** The runtime took no new sample between two readings. */
@@ -131,6 +133,18 @@ export interface GrpcStatus {
   name: GrpcStatusName;
 }
 
+/** What is wrong at a place in a configuration. */
+export interface ConfigProblem {
+  /** JSONPath of the value (RFC 9535 normalized path), such as `$['linux']['securityContext']`. */
+  path: string;
+  /** Line, counted from 1. */
+  line: number;
+  /** Column in bytes, counted from 1. */
+  column: number;
+  /** For people; it may change. */
+  message: string;
+}
+
 /** What a {@link CriError} may carry. */
 export interface CriErrorOptions extends LadingErrorOptions {
   status?: GrpcStatus;
@@ -139,6 +153,8 @@ export interface CriErrorOptions extends LadingErrorOptions {
   method?: string;
   systemCode?: string;
   statusCode?: number;
+  problems?: readonly ConfigProblem[];
+  cleanUpErrors?: readonly unknown[];
 }
 
 /**
@@ -157,10 +173,14 @@ export class CriError extends LadingError {
   readonly details: string;
   /** The RPC, such as `RuntimeService/ContainerStatus`. */
   readonly method?: string;
-  /** Why the socket could not be opened, such as `ENOENT`, `EACCES` or `ECONNREFUSED`, where that is known. */
+  /** Why a socket or file could not be opened, such as `ENOENT`, `EACCES` or `ECONNREFUSED`, where that is known. */
   readonly systemCode?: string;
   /** The HTTP status of a refused upgrade. */
   readonly statusCode?: number;
+  /** Everything that is wrong with a configuration, in the order of its text. */
+  readonly problems?: readonly ConfigProblem[];
+  /** What failed in undoing what had been made before this error. */
+  readonly cleanUpErrors?: readonly unknown[];
 
   constructor(code: CriErrorCode, message: string, options: CriErrorOptions = {}) {
     super(message, options);
@@ -171,5 +191,7 @@ export class CriError extends LadingError {
     if (options.method !== undefined) this.method = options.method;
     if (options.systemCode !== undefined) this.systemCode = options.systemCode;
     if (options.statusCode !== undefined) this.statusCode = options.statusCode;
+    if (options.problems) this.problems = options.problems;
+    if (options.cleanUpErrors) this.cleanUpErrors = options.cleanUpErrors;
   }
 }
