@@ -9,7 +9,7 @@ import { compileGoRegexp } from "./go-regexp.ts";
 import { splitRepoDigest, splitRepoTags } from "./image-names.ts";
 
 /** A condition on images, and on their places in a list. */
-export type ImageFilter =
+export type ImageListFilter =
   /** Images without tags, or those with some; `undefined` fits no image. */
   | { kind: "dangling"; value: boolean | undefined }
   /**
@@ -33,7 +33,7 @@ export type FilteredImage = Pick<Image, "id" | "repoTags" | "repoDigests">;
  * @throws {CriError} `ERR_CRI_QUERY_INVALID` for another kind of filter, and for a `reference` that is no regular
  * expression.
  */
-export function parseImageFilter(text: string): ImageFilter {
+export function parseImageFilter(text: string): ImageListFilter {
   const equals = text.indexOf("=");
   const kind = text.slice(0, Math.max(equals, 0));
   const value = text.slice(equals + 1);
@@ -67,7 +67,7 @@ export function parseImageFilter(text: string): ImageFilter {
  */
 export function filterImages<T extends FilteredImage>(
   images: readonly T[],
-  filters: readonly (ImageFilter | string)[],
+  filters: readonly (ImageListFilter | string)[],
 ): T[] {
   const parsed = filters.map((filter) => (typeof filter === "string" ? parseImageFilter(filter) : filter));
   let kept = images.map((image, place) => ({ image, place }));
@@ -80,7 +80,7 @@ export function filterImages<T extends FilteredImage>(
 
 type ImageTest = (image: FilteredImage, place: number) => boolean;
 
-function testOf(filter: ImageFilter, images: readonly FilteredImage[]): ImageTest {
+function testOf(filter: ImageListFilter, images: readonly FilteredImage[]): ImageTest {
   switch (filter.kind) {
     case "dangling":
       return (image) => filter.value !== undefined && filter.value === (image.repoTags.length === 0);

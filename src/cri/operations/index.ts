@@ -3,8 +3,9 @@
  *
  * @module
  */
+export type { ConfigProblem } from "../errors.ts";
 export { type AuthTexts, parseAuth, parseCreds } from "./credentials.ts";
-export { type FilteredImage, filterImages, type ImageFilter, parseImageFilter } from "./image-filters.ts";
+export { type FilteredImage, filterImages, type ImageListFilter, parseImageFilter } from "./image-filters.ts";
 export { type RepoDigest, type RepoTag, splitRepoDigest, splitRepoTags } from "./image-names.ts";
 export {
   type ContainerQuery,

@@ -7,7 +7,7 @@ import type { CriCallOptions } from "../call.ts";
 import type { CriConnection } from "../connect.ts";
 import type { Image } from "../gen/runtime/v1/api_pb.ts";
 import { iterateImages } from "../list-streams.ts";
-import { filterImages, type ImageFilter, parseImageFilter } from "./image-filters.ts";
+import { filterImages, type ImageListFilter, parseImageFilter } from "./image-filters.ts";
 import { compare } from "./query.ts";
 
 /** Which images are wanted: those that fit every part that is set. */
@@ -15,7 +15,7 @@ export interface ImageQuery {
   /** A tag, digest or id, which the runtime resolves. */
   image?: string | undefined;
   /** Conditions, as `dangling=true` or parsed, applied one after the other to the sorted list. */
-  filters?: readonly (ImageFilter | string)[] | undefined;
+  filters?: readonly (ImageListFilter | string)[] | undefined;
   /** Only images that the runtime never removes by itself (true), or only the others (false). */
   pinned?: boolean | undefined;
 }
