@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Duplex } from "node:stream";
 import {
   create,
   type DescMessage,
@@ -13,6 +14,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import {
+  type ConnectionInjector,
   type handleServerStreamingCall,
   type handleUnaryCall,
   Server,
@@ -73,8 +75,8 @@ export interface CallFault {
 
 /** Options of {@link serveCri}. */
 export interface ServeCriOptions {
-  /** `unix:` and an absolute path, or `HOST:PORT` with port 0 for a free one. */
-  address: string;
+  /** `unix:` and an absolute path, or `HOST:PORT` with port 0 for a free one. Default: see {@link ServedCri.accept}. */
+  address?: string | undefined;
   runtime: ServiceHandlers<typeof RuntimeService>;
   image: ServiceHandlers<typeof ImageService>;
   /** Packages to serve; calls to the other one are answered as by a server that does not know it. */
@@ -87,8 +89,10 @@ export interface ServeCriOptions {
 
 /** A server that runs. */
 export interface ServedCri {
-  /** Port for TCP, 0 for a unix socket. */
+  /** Port for TCP, 0 for a unix socket and without an address. */
   port: number;
+  /** Serves a connection that the caller has accepted. */
+  accept(connection: Duplex): void;
   /** Ends all calls and connections. */
   close(): void;
 }
@@ -104,12 +108,26 @@ export async function serveCri(options: ServeCriOptions): Promise<ServedCri> {
     addService(server, RuntimeService, options.runtime, apiVersion, options);
     addService(server, ImageService, options.image, apiVersion, options);
   }
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(options.address, ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
-  });
-  return { port, close: () => server.forceShutdown() };
+  const { address } = options;
+  const credentials = ServerCredentials.createInsecure();
+  const port =
+    address === undefined
+      ? 0
+      : await new Promise<number>((resolve, reject) => {
+          server.bindAsync(address, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+        });
+  let injector: ConnectionInjector | undefined;
+  return {
+    port,
+    accept(connection) {
+      injector ??= server.createConnectionInjector(credentials);
+      injector.injectConnection(connection);
+    },
+    close() {
+      injector?.destroy();
+      server.forceShutdown();
+    },
+  };
 }
 
 type AnyHandler = (request: unknown, call: ServedCall) => unknown;
