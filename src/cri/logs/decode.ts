@@ -8,10 +8,11 @@ import { readDockerEntry } from "./docker-entry.ts";
 import {
   type CriEntryHead,
   excerptOf,
+  isLogStream,
   type LogEntry,
   parseCriEntry,
   readCriHead,
-  withStream,
+  unknownStream,
 } from "./entry.ts";
 
 /** Options of {@link createEntryDecoder}. */
@@ -28,6 +29,8 @@ export interface EntryDecoder {
   push(block: Uint8Array): LogEntry[];
   /** What was held back, as if the file ended here. */
   end(): LogEntry[];
+  /** Throws the error that waited until the entries before it were given out. */
+  assertSound(): void;
   /** Forgets what was held back. */
   reset(): void;
 }
@@ -51,6 +54,8 @@ export function createEntryDecoder({ maxEntryBytes, onSkippedLine }: EntryDecode
   // What is known of a line whose beginning has been given out already, or was skipped.
   let begun: CriEntryHead | "skipped" | undefined;
   let entries: LogEntry[] = [];
+  // An error that waits until the entries before it are out.
+  let failure: CriError | undefined;
 
   const skip = (line: Uint8Array) => {
     if (format === undefined) {
@@ -69,8 +74,10 @@ export function createEntryDecoder({ maxEntryBytes, onSkippedLine }: EntryDecode
     const line = block.subarray(start, end);
     const docker = format === "cri" ? undefined : readDockerEntry(line);
     if (!docker) return skip(line);
-    entries.push(withStream(docker));
     format = "docker-json";
+    const { stream } = docker;
+    if (isLogStream(stream)) entries.push({ ...docker, stream });
+    else failure ??= unknownStream(stream);
   };
 
   const takeHeld = (): Uint8Array => {
@@ -126,6 +133,7 @@ export function createEntryDecoder({ maxEntryBytes, onSkippedLine }: EntryDecode
   };
 
   const take = (): LogEntry[] => {
+    if (failure && entries.length === 0) throw failure;
     const taken = entries;
     entries = [];
     return taken;
@@ -134,7 +142,7 @@ export function createEntryDecoder({ maxEntryBytes, onSkippedLine }: EntryDecode
   return {
     push(block) {
       let start = 0;
-      while (start < block.byteLength) {
+      while (start < block.byteLength && !failure) {
         const end = block.indexOf(LF, start) + 1;
         if (end === 0) {
           hold(block.subarray(start));
@@ -151,9 +159,12 @@ export function createEntryDecoder({ maxEntryBytes, onSkippedLine }: EntryDecode
       return take();
     },
     end() {
-      if (heldLength > 0) readHeld();
+      if (heldLength > 0 && !failure) readHeld();
       begun = undefined;
       return take();
+    },
+    assertSound() {
+      if (failure) throw failure;
     },
     reset() {
       heldLength = 0;

@@ -62,17 +62,20 @@ export function parseLogEntry(line: Uint8Array): LogEntry {
   if (cri) return cri;
   const docker = readDockerEntry(line);
   if (!docker) throw new CriError("ERR_CRI_LOG_INVALID", `unsupported log format: ${excerptOf(line)}`);
-  return withStream(docker);
+  const { stream } = docker;
+  if (!isLogStream(stream)) throw unknownStream(stream);
+  return { ...docker, stream };
 }
 
-/** The entry with one of the two streams; fails for any other. */
-export function withStream(entry: Omit<LogEntry, "stream"> & { stream: string }): LogEntry {
-  const { stream } = entry;
-  if (stream === "stdout" || stream === "stderr") return { ...entry, stream };
-  throw new CriError(
-    "ERR_CRI_LOG_INVALID",
-    `unexpected stream ${JSON.stringify(stream.slice(0, 64))} in a log`,
-  );
+/** Whether a text names one of the two streams. */
+export function isLogStream(text: string): text is LogStream {
+  return text === "stdout" || text === "stderr";
+}
+
+/** The error for an entry of another stream. */
+export function unknownStream(stream: string): CriError {
+  const text = `unexpected stream ${JSON.stringify(stream.slice(0, 64))} in a log`;
+  return new CriError("ERR_CRI_LOG_INVALID", text);
 }
 
 /** The entry in CRI's form between two positions, the LF included where there is one; undefined if it is none. */

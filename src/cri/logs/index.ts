@@ -3,7 +3,18 @@
  *
  * @module
  */
+export type { Batches } from "./batches.ts";
 export { type LogEntry, type LogStream, parseLogEntry } from "./entry.ts";
+export { type JoinLogLinesOptions, joinLogLines, type LogLine, logText } from "./lines.ts";
+export type { LogPlace } from "./open.ts";
+export { type LogOutput, type PrintLogOptions, printLog } from "./print.ts";
+export type { IsRunning } from "./probe.ts";
+export {
+  type ReadLogEntriesOptions,
+  type ReadLogFileOptions,
+  readLogEntries,
+  readLogFile,
+} from "./read.ts";
 export { type ParseSinceOptions, parseSince } from "./since.ts";
 export {
   createLogSplitter,
