@@ -1,0 +1,375 @@
+/**
+ * What happens to pods and containers, without gaps.
+ *
+ * Events alone lose what happens while nobody listens: there is no replay, a connection may break, and a runtime may
+ * take a while to count a new listener. So the watch listens first, lists then, lists once more a moment later, and
+ * does all of it again after a break, telling what has changed in between.
+ *
+ * @module
+ */
+import { joinSignals, delay as realDelay, type SignalOptions } from "../../core/signal.ts";
+import type { CriCallOptions } from "../call.ts";
+import type { CriConnection } from "../connect.ts";
+import { CriError } from "../errors.ts";
+import type { ContainerEventResponse, ContainerEventType } from "../gen/runtime/v1/api_pb.ts";
+import { iterateContainers, iteratePodSandboxes } from "../list-streams.ts";
+import { collect } from "./collect.ts";
+import { type EventQueue, openEventQueue } from "./event-queue.ts";
+import type { Delay } from "./sample-stats.ts";
+import {
+  applyEvent,
+  applyLists,
+  createWatchState,
+  skipEnded,
+  type WatchChange,
+  type WatchState,
+  type WatchView,
+} from "./watch-view.ts";
+
+/** One thing that a watch tells. `view` is what there is then; it is the same object every time. */
+export type WatchItem =
+  /** What there is at the beginning; always the first but for `disconnected` and `polling`. */
+  | { readonly kind: "snapshot"; readonly view: WatchView }
+  /** An event. `changes` may be empty, where a list had shown them before. */
+  | {
+      readonly kind: "event";
+      readonly type: ContainerEventType;
+      /** Whether the event is of a pod sandbox or of a container in one. */
+      readonly subject: "pod" | "container";
+      readonly id: string;
+      /** When the runtime says that it happened, in nanoseconds since the Unix epoch. */
+      readonly createdAt: bigint;
+      readonly changes: readonly WatchChange[];
+      /** The event as it came. */
+      readonly response: ContainerEventResponse;
+      readonly view: WatchView;
+    }
+  /** What a list shows that no event has told. After `reconnected` and `overflow` it comes also without changes. */
+  | {
+      readonly kind: "resynced";
+      readonly reason: WatchResyncReason;
+      readonly changes: readonly WatchChange[];
+      /** Events that were dropped, for `overflow`. */
+      readonly droppedEvents: number;
+      readonly view: WatchView;
+    }
+  /** The connection is lost; the view is as old as it may be until the next `snapshot` or `resynced`. */
+  | {
+      readonly kind: "disconnected";
+      readonly error: CriError;
+      readonly retryInMs: number;
+      readonly view: WatchView;
+    }
+  /** The runtime sends no events, and the `poll` option was given: from now on changes come from lists. */
+  | { readonly kind: "polling"; readonly error: CriError; readonly view: WatchView };
+
+/**
+ * Why a watch listed anew: the connection was lost and is back, the reader was so slow that events were dropped, a
+ * list showed what no event had told, or the watch polls.
+ */
+export type WatchResyncReason = "reconnected" | "overflow" | "relisted" | "polled";
+
+/** How a watch polls. */
+export interface WatchPollOptions {
+  /** Time between two lists in milliseconds, 1 to 2147483647. Default 1000. */
+  intervalMs?: number | undefined;
+  /**
+   * Does not ask for events at all. Default false. Needed beside a kubelet with events on containerd before 2.0 and
+   * CRI-O before 1.28: there each event reaches one listener only, and the kubelet would miss what the watch gets.
+   */
+  always?: boolean | undefined;
+}
+
+/** Options of {@link watchContainers}. */
+export interface WatchContainersOptions extends SignalOptions {
+  /** Polls where the runtime has no events. Without it that is an error. */
+  poll?: WatchPollOptions | undefined;
+  /** Time between two lists while events come, in milliseconds; Infinity for none. Default 300000 (5 minutes). */
+  resyncMs?: number | undefined;
+  /** Time from the beginning of listening to the list that makes sure, in milliseconds. Default 1000. */
+  settleMs?: number | undefined;
+  /** Deadline for each list in milliseconds. The stream of events has none. Default 30000. */
+  timeoutMs?: number | undefined;
+  /** Events that may wait for a slow reader; with more of them the watch lists anew. Default 1024. */
+  maxEvents?: number | undefined;
+  /** Pause after a lost connection: it doubles with each failure from `initialMs` (100) to `maxMs` (5000). */
+  backoff?: { initialMs?: number | undefined; maxMs?: number | undefined } | undefined;
+  /** Failures in a row after which the error is passed on. Default Infinity. */
+  maxRetries?: number | undefined;
+  /** How time passes. Default: as the clock runs. */
+  delay?: Delay | undefined;
+  /** Milliseconds on a clock that never goes back. Default: since the process began. */
+  now?: (() => number) | undefined;
+  /** A number from 0 to 1 that shortens the pause by up to a half, so that clients do not return all at once. */
+  random?: (() => number) | undefined;
+}
+
+/**
+ * What happens to the pods and containers of a runtime: first a snapshot, then every change.
+ *
+ * Lazy and single-use; leaving early, and an abort, end all calls. The view in each item is what there is once the
+ * item is taken in. Nothing that lasts is lost: what the events do not tell, because the connection broke, the runtime
+ * was restarted or the reader was slow, the next list does, as differences. What began and ended in a gap leaves no
+ * trace. Events that tell nothing new, such as ones older than the snapshot, are left out.
+ *
+ * A stream of events that ends without an error within a second, and without an event, means that events are off, as
+ * in CRI-O without `enable_pod_events`. containerd before 1.7 does not have them. Without `poll`, both are errors.
+ *
+ * @throws {CriError} `ERR_CRI_EVENTS_DISABLED`, `ERR_CRI_UNIMPLEMENTED` if there are no events, maybe after the
+ * snapshot.
+ * @throws {CriError} `ERR_CRI_INVALID_RESPONSE`, `ERR_CRI_RESOURCE_EXHAUSTED`, `ERR_CRI_CLOSED` and other codes that
+ * trying again does not cure; any code after `maxRetries`.
+ */
+export function watchContainers(
+  cri: Pick<CriConnection, "runtime">,
+  options: WatchContainersOptions = {},
+): AsyncIterableIterator<WatchItem, void> {
+  const left = new AbortController();
+  const items = watch(cri, resolveOptions(options), options.signal, left.signal);
+  return {
+    next: () => items.next(),
+    return: () => {
+      left.abort();
+      return items.return();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+interface Settings {
+  readonly poll: { readonly intervalMs: number; readonly always: boolean } | undefined;
+  readonly resyncMs: number;
+  readonly settleMs: number;
+  readonly timeoutMs: number;
+  readonly maxEvents: number;
+  readonly initialMs: number;
+  readonly maxMs: number;
+  readonly maxRetries: number;
+  readonly delay: Delay;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+const MAX_MS = 2 ** 31 - 1;
+
+function resolveOptions(options: WatchContainersOptions): Settings {
+  const {
+    poll,
+    backoff = {},
+    delay = realDelay,
+    now = () => performance.now(),
+    random = Math.random,
+  } = options;
+  const { resyncMs = 300_000, settleMs = 1000, timeoutMs = 30_000, maxEvents = 1024 } = options;
+  const { maxRetries = Number.POSITIVE_INFINITY } = options;
+  const { initialMs = 100, maxMs = 5000 } = backoff;
+  const intervalMs = poll?.intervalMs ?? 1000;
+  for (const [name, ms] of Object.entries({ settleMs, timeoutMs, initialMs, maxMs, intervalMs })) {
+    if (!(ms >= 1 && ms <= MAX_MS)) throw new RangeError(`${name} must be from 1 to ${MAX_MS}, got ${ms}`);
+  }
+  if (!(resyncMs >= 1)) throw new RangeError(`resyncMs must be 1 or more, got ${resyncMs}`);
+  if (!(maxRetries >= 0)) throw new RangeError(`maxRetries must be 0 or more, got ${maxRetries}`);
+  if (!Number.isSafeInteger(maxEvents) || maxEvents < 1) {
+    throw new RangeError(`maxEvents must be a whole number of 1 or more, got ${maxEvents}`);
+  }
+  const polling = poll ? { intervalMs, always: poll.always ?? false } : undefined;
+  const times = { resyncMs, settleMs, timeoutMs, initialMs, maxMs };
+  return { poll: polling, ...times, maxEvents, maxRetries, delay, now, random };
+}
+
+/** How a turn of listening or polling ended. */
+type TurnEnd =
+  | { kind: "lost"; error: CriError; lasted: boolean }
+  /** There are no events to listen to. */
+  | { kind: "no-events"; error: CriError };
+
+/** What the turns of one watch share. */
+interface Watch {
+  readonly cri: Pick<CriConnection, "runtime">;
+  readonly settings: Settings;
+  readonly signal: AbortSignal | undefined;
+  readonly state: WatchState;
+  readonly view: WatchView;
+  /** Whether the snapshot is out. */
+  begun: boolean;
+  /** Whether the connection was lost since the last list. */
+  lost: boolean;
+}
+
+async function* watch(
+  cri: Pick<CriConnection, "runtime">,
+  settings: Settings,
+  signal: AbortSignal | undefined,
+  left: AbortSignal,
+): AsyncGenerator<WatchItem, void> {
+  if (left.aborted) return;
+  const state = createWatchState();
+  const shared: Watch = {
+    cri,
+    settings,
+    signal: joinSignals(signal, left),
+    state,
+    view: { pods: state.pods, containers: state.containers },
+    begun: false,
+    lost: false,
+  };
+  try {
+    yield* takeTurns(shared);
+  } catch (error) {
+    // Calls that were cut off because the watch was left fail in their own ways.
+    if (left.aborted) return;
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+async function* takeTurns(shared: Watch): AsyncGenerator<WatchItem, void> {
+  const { settings, signal, view } = shared;
+  const { poll } = settings;
+  let failures = 0;
+  let polling = poll?.always ?? false;
+  signal?.throwIfAborted();
+  for (;;) {
+    const end: TurnEnd = yield* polling ? pollLists(shared) : listen(shared);
+    const { error } = end;
+    if (end.kind === "no-events") {
+      if (!poll) throw error;
+      polling = true;
+      yield { kind: "polling", error, view };
+      continue;
+    }
+    failures = end.lasted ? 1 : failures + 1;
+    if (failures > settings.maxRetries) throw error;
+    // After a restart the runtime may be another one, with events.
+    polling = poll?.always ?? false;
+    shared.lost = true;
+    const pause = Math.min(settings.maxMs, settings.initialMs * 2 ** Math.min(failures - 1, 30));
+    const retryInMs = Math.max(1, Math.round(pause * (1 - settings.random() / 2)));
+    yield { kind: "disconnected", error, retryInMs, view };
+    await settings.delay(retryInMs, { signal });
+  }
+}
+
+/** Listens until the stream of events ends. */
+async function* listen(shared: Watch): AsyncGenerator<WatchItem, TurnEnd> {
+  const { settings, signal, state, view } = shared;
+  const { now, delay } = settings;
+  const opened = now();
+  const queue = openEventQueue(shared.cri.runtime.getContainerEvents({}, { signal }), settings);
+  const lasted = () => queue.received > 0 || now() - opened >= AT_ONCE_MS;
+  try {
+    const first = await list(shared, queue);
+    if (first.kind === "lost") return { ...first, lasted: lasted() };
+    const early = queue.ended && endOf(queue.ended, queue.received, opened);
+    if (early?.kind === "no-events") return early;
+    yield* first.items("reconnected");
+    let due = now() + Math.min(settings.settleMs, settings.resyncMs);
+    for (;;) {
+      const event = queue.shift();
+      const news = event && applyEvent(state, event);
+      if (event && news?.kind === "news") {
+        const { containerEventType: type, createdAt } = event;
+        yield { ...news, kind: "event", type, createdAt, response: event, view };
+      } else if (queue.dropped > 0) {
+        const droppedEvents = queue.reset();
+        const relisted = await list(shared, queue);
+        if (relisted.kind === "lost") return { ...relisted, lasted: lasted() };
+        yield* relisted.items("overflow", droppedEvents);
+      } else if (news?.kind === "unclear") {
+        due = now();
+      } else if (event) {
+        // It says nothing new.
+      } else if (queue.ended) {
+        return endOf(queue.ended, queue.received, opened);
+      } else if (now() >= due) {
+        const relisted = await list(shared, queue);
+        if (relisted.kind === "lost") return { ...relisted, lasted: lasted() };
+        yield* relisted.items("relisted");
+        due = now() + settings.resyncMs;
+      } else {
+        const ms = Math.min(MAX_MS, Math.max(1, Math.ceil(due - now())));
+        await queue.wait({ ...(due === Number.POSITIVE_INFINITY ? {} : { ms }), delay, signal });
+      }
+    }
+  } finally {
+    await queue.close();
+  }
+}
+
+/** Lists again and again. */
+async function* pollLists(shared: Watch): AsyncGenerator<WatchItem, TurnEnd> {
+  const { settings, signal } = shared;
+  for (let lasted = false; ; lasted = true) {
+    const listed = await list(shared);
+    if (listed.kind === "lost") return { ...listed, lasted };
+    yield* listed.items("polled");
+    await settings.delay(settings.poll?.intervalMs ?? 1000, { signal });
+  }
+}
+
+type Listed =
+  | { kind: "lost"; error: CriError }
+  | { kind: "listed"; items: (reason: WatchResyncReason, droppedEvents?: number) => WatchItem[] };
+
+/** Lists everything into the view. */
+async function list(shared: Watch, queue?: EventQueue<ContainerEventResponse>): Promise<Listed> {
+  const { cri, settings, signal, state } = shared;
+  const options: CriCallOptions = { signal, timeoutMs: settings.timeoutMs };
+  try {
+    // In this order the pod of a listed container is there, unless it was removed since.
+    const containers = await collect(iterateContainers(cri, {}, options));
+    const pods = await collect(iteratePodSandboxes(cri, {}, options));
+    const changes = applyLists(state, pods, containers);
+    if (queue) skipEnded(state, queue.waiting);
+    return { kind: "listed", items: (reason, dropped = 0) => tellList(shared, changes, reason, dropped) };
+  } catch (error) {
+    if (!(error instanceof CriError) || !CURABLE.has(error.code)) throw error;
+    return { kind: "lost", error };
+  }
+}
+
+function tellList(
+  shared: Watch,
+  changes: WatchChange[],
+  reason: WatchResyncReason,
+  droppedEvents: number,
+): WatchItem[] {
+  const { view, begun, lost } = shared;
+  shared.begun = true;
+  shared.lost = false;
+  if (!begun) return [{ kind: "snapshot", view }];
+  if (changes.length === 0 && !lost && reason !== "overflow") return [];
+  return [{ kind: "resynced", reason: lost ? "reconnected" : reason, changes, droppedEvents, view }];
+}
+
+/** A stream without events that ends well within this time was never meant to have any. */
+const AT_ONCE_MS = 1000;
+
+/** Failures that a runtime which restarts, or is busy, is the reason of. */
+const CURABLE: ReadonlySet<CriError["code"]> = new Set<CriError["code"]>([
+  "ERR_CRI_UNAVAILABLE",
+  "ERR_CRI_CANCELLED",
+  "ERR_CRI_DEADLINE_EXCEEDED",
+  "ERR_CRI_ABORTED",
+  "ERR_CRI_INTERNAL",
+  "ERR_CRI_UNKNOWN",
+]);
+
+function endOf({ error, at }: { error?: unknown; at: number }, received: number, opened: number): TurnEnd {
+  const lasted = received > 0 || at - opened >= AT_ONCE_MS;
+  if (error === undefined) {
+    const text = "the runtime ended the stream of events";
+    if (lasted)
+      return { kind: "lost", error: new CriError("ERR_CRI_UNAVAILABLE", text, { method: METHOD }), lasted };
+    const off = `${text} at once: it sends none (in CRI-O, enable_pod_events is false)`;
+    return { kind: "no-events", error: new CriError("ERR_CRI_EVENTS_DISABLED", off, { method: METHOD }) };
+  }
+  if (error instanceof CriError && error.code === "ERR_CRI_UNIMPLEMENTED")
+    return { kind: "no-events", error };
+  if (error instanceof CriError && CURABLE.has(error.code)) return { kind: "lost", error, lasted };
+  throw error;
+}
+
+const METHOD = "RuntimeService/GetContainerEvents";
