@@ -1,6 +1,23 @@
 /**
- * Sessions with processes in containers, and connections to ports of pods.
+ * Streaming sessions: commands and terminals in containers, and connections into pods.
  *
  * @module
  */
-export {};
+export type { ChannelProtocolName, TerminalSize } from "./channels.ts";
+export { parseDetachKeys } from "./detach-keys.ts";
+export type { StreamTlsOptions } from "./dial.ts";
+export type { StreamingRuntime, StreamOpeningOptions } from "./opening.ts";
+export {
+  type AttachEnd,
+  type AttachSession,
+  attach,
+  type ExecEnd,
+  type ExecSession,
+  exec,
+  type NodeSessionStreams,
+  type SessionControl,
+  type SessionOptions,
+  type SessionStreams,
+  type WebSessionStreams,
+} from "./session.ts";
+export type { StreamTransport } from "./wire.ts";

@@ -24,14 +24,17 @@ export interface SpdyStream {
   /** Resolves when the other side accepts the stream, at once for a stream that it has opened. */
   readonly replied: Promise<void>;
   /**
-   * Resolves when the other side has sent its end, which may be before all data has been read. Rejects if the stream
-   * breaks off before.
+   * Resolves when the other side sends no more, which may be before all data has been read: it has said so, or it has
+   * reset the stream, which Go's servers do where they are done. `readable` ends the same way for both. Rejects if the
+   * stream breaks off before.
    */
-  readonly remoteEnded: Promise<void>;
+  readonly remoteEnded: Promise<"end" | "reset">;
   /** Resolves when the stream is over in both directions, for whatever reason. */
   readonly gone: Promise<void>;
   /** Accepts a stream that the other side has opened. */
   reply(headers?: SpdyHeaders): void;
+  /** Ends `readable` where it is; what comes after is thrown away. */
+  endReadable(): void;
   /** Ends the stream in both directions at once, with a status of {@link SPDY_RESET}. Default CANCEL. */
   reset(status?: number): void;
 }
@@ -62,18 +65,18 @@ interface SpdyStreamOptions {
 /** Data frames are no longer, so that streams take turns. */
 const MAX_DATA_BYTES = 64 * 1024;
 
-interface Settled {
-  readonly promise: Promise<void>;
-  resolve(): void;
+interface Settled<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
   reject(error: unknown): void;
 }
 
 /** A stream on a connection. */
 export function openSpdyStream(options: SpdyStreamOptions): SpdyStreamInside {
   const { id, headers, socket, inflow } = options;
-  const replied = settled();
-  const remoteEnded = settled();
-  const gone = settled();
+  const replied = settled<void>();
+  const remoteEnded = settled<"end" | "reset">();
+  const gone = settled<void>();
   let receivedEnd = false;
   let sentEnd = false;
   /** Why nothing can be sent any more. */
@@ -133,6 +136,7 @@ export function openSpdyStream(options: SpdyStreamOptions): SpdyStreamInside {
       reply: (fields = new Map()) => {
         if (!over) options.sendReply(fields);
       },
+      endReadable: inflow.end,
       reset,
     },
     receive: (payload) => inflow.push(payload),
@@ -140,14 +144,16 @@ export function openSpdyStream(options: SpdyStreamOptions): SpdyStreamInside {
     receiveEnd() {
       receivedEnd = true;
       inflow.end();
-      remoteEnded.resolve();
+      remoteEnded.resolve("end");
       leaveIfDone();
     },
     receiveReset(status) {
       const refused = status === SPDY_RESET.REFUSED_STREAM ? "refused" : "reset";
       const text = `SPDY stream ${id} was ${refused} by the other side (status ${status})`;
       const error = new CriError("ERR_CRI_CONNECTION_LOST", text);
-      // Behind its end a reset says only that nothing is read any more, which matters to whoever writes.
+      // What was sent before is still to be read. Behind its end a reset matters only to whoever writes.
+      inflow.end();
+      remoteEnded.resolve("reset");
       if (receivedEnd) leave(error);
       else breakOff(error);
     },
@@ -177,10 +183,10 @@ function writeData(
 }
 
 /** A promise to be settled from outside; that nobody waits for it is no error. */
-function settled(): Settled {
-  let resolve = () => {};
+function settled<T>(): Settled<T> {
+  let resolve: (value: T) => void = () => {};
   let reject: (error: unknown) => void = () => {};
-  const promise = new Promise<void>((onResolve, onReject) => {
+  const promise = new Promise<T>((onResolve, onReject) => {
     resolve = onResolve;
     reject = onReject;
   });
