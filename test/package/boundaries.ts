@@ -14,7 +14,7 @@ interface Boundary {
 const BOUNDARIES: Readonly<Record<string, Boundary>> = {
   "": { modules: ["core"], packages: [], builtins: [] },
   core: { modules: [], packages: [], builtins: ["node:buffer", "node:crypto"] },
-  cri: { modules: ["core"], packages: ["@grpc/grpc-js", "@bufbuild/protobuf", "ws", "yaml"] },
+  cri: { modules: ["core"], packages: ["@grpc/grpc-js", "@bufbuild/protobuf", "re2js", "ws", "yaml"] },
   oci: { modules: ["core"], packages: ["undici", "tar-stream"] },
   policy: { modules: ["core", "oci"], packages: [] },
   seccomp: { modules: ["core"], packages: ["ajv"] },
