@@ -4,6 +4,13 @@
  * @module
  */
 export type { ConfigProblem } from "../errors.ts";
+export {
+  type ParseContainerConfigOptions,
+  type ParsePodSandboxConfigOptions,
+  parseContainerConfig,
+  parsePodSandboxConfig,
+} from "./config-file.ts";
+export { containerConfigSchema, type JsonSchema, podSandboxConfigSchema } from "./config-schema.ts";
 export { type AuthTexts, parseAuth, parseCreds } from "./credentials.ts";
 export { type FilteredImage, filterImages, type ImageListFilter, parseImageFilter } from "./image-filters.ts";
 export { type RepoDigest, type RepoTag, splitRepoDigest, splitRepoTags } from "./image-names.ts";
