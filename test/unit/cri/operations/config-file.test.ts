@@ -263,6 +263,7 @@ test("what YAML can say", () => {
   const labels = "labels: &l {a: b, c: d}\nannotations: {<<: *l, a: e}";
   assert.deepEqual({ ...container(labels).annotations }, { a: "e", c: "d" });
   assert.deepEqual({ ...container("labels: {__proto__: x}").labels }, JSON.parse('{"__proto__":"x"}'));
+  assert.deepEqual({ ...container("labels: {'<<': x}").labels }, { "<<": "x" });
   const two = "labels: {<<: [{a: '1'}, {a: '2', b: '3'}]}";
   assert.deepEqual({ ...container(two).labels }, { a: "1", b: "3" });
 });
