@@ -4,6 +4,15 @@
  * @module
  */
 export type { Batches } from "./batches.ts";
+export {
+  type ContainerLog,
+  type FindContainerLogOptions,
+  findContainerLog,
+  type ReadContainerLogEntriesOptions,
+  type ReadLogsOptions,
+  readContainerLogEntries,
+  readLogs,
+} from "./container-logs.ts";
 export { type LogEntry, type LogStream, parseLogEntry } from "./entry.ts";
 export { type JoinLogLinesOptions, joinLogLines, type LogLine, logText } from "./lines.ts";
 export type { LogPlace } from "./open.ts";
@@ -15,6 +24,7 @@ export {
   readLogEntries,
   readLogFile,
 } from "./read.ts";
+export { type RemoveLogFilesOptions, removeLogFiles } from "./remove.ts";
 export { type ParseSinceOptions, parseSince } from "./since.ts";
 export {
   createLogSplitter,
