@@ -6,7 +6,15 @@
 export type { ChannelProtocolName, TerminalSize } from "./channels.ts";
 export { parseDetachKeys } from "./detach-keys.ts";
 export type { StreamTlsOptions } from "./dial.ts";
+export { type DialPodOptions, dialPod } from "./dial-pod.ts";
+export { type ForwardedPort, parseForwardedPort } from "./forwarded-port.ts";
 export type { StreamingRuntime, StreamOpeningOptions } from "./opening.ts";
+export {
+  type ForwardedListener,
+  type PortForwarding,
+  type PortForwardOptions,
+  portForward,
+} from "./port-forward.ts";
 export {
   type AttachEnd,
   type AttachSession,
