@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { createQueue } from "./byte-queue.ts";
+import { createLatest } from "../streaming/latest.ts";
+import { createPipe } from "../streaming/pipe.ts";
 import type { OutputStream } from "./processes.ts";
 import type { ProgramTerminalSize } from "./program-types.ts";
 
@@ -22,26 +23,26 @@ export interface ContainerInput {
   /** Ends its stdin. */
   endStdin(): void;
   /** Tells it the size of its terminal. */
-  resize(size: ProgramTerminalSize): Promise<boolean>;
+  resize(size: ProgramTerminalSize): void;
   /** Ends everything: nothing is read any more. */
   close(): void;
 }
 
 /** Input for a container with or without stdin. */
 export function createInput({ stdin }: { stdin: boolean }): ContainerInput {
-  const bytes = createQueue<Uint8Array>();
-  const sizes = createQueue<ProgramTerminalSize>(Number.POSITIVE_INFINITY);
+  const bytes = createPipe<Uint8Array>();
+  const sizes = createLatest<ProgramTerminalSize>();
   if (!stdin) bytes.end();
   return {
-    stdin: bytes,
-    sizes,
+    stdin: bytes.values,
+    sizes: sizes.values,
     listeners: new Set(),
-    write: (item) => bytes.push(item),
+    write: (item) => bytes.write(item),
     endStdin: () => bytes.end(),
-    resize: (size) => sizes.push(size),
+    resize: (size) => sizes.set(size),
     close() {
-      bytes.drop();
-      sizes.drop();
+      bytes.end({ drop: true });
+      sizes.end();
     },
   };
 }

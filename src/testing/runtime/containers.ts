@@ -112,7 +112,7 @@ function waitFor(
 /** Resources with those that were given in place of the old ones; 0 and empty are not given. */
 function merged<T extends object>(old: T | undefined, given: T): T {
   const set = Object.entries(given).filter(([, value]) =>
-    Array.isArray(value) ? value.length > 0 : Boolean(value) && Object.keys(value).length !== 0,
+    typeof value === "object" && value !== null ? Object.keys(value).length > 0 : Boolean(value),
   );
   return old ? { ...old, ...Object.fromEntries(set) } : given;
 }

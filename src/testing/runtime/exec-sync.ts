@@ -10,7 +10,7 @@ import {
   type ExecSyncResponseSchema,
 } from "../../cri/index.ts";
 import type { MessageInitShape, ServedCall } from "../../cri/serve.ts";
-import { createQueue } from "./byte-queue.ts";
+import { createInput } from "./container-io.ts";
 import { type OutputStream, type RunningProcess, startProcess } from "./processes.ts";
 import type { ProgramTerminalSize } from "./program-types.ts";
 import { findProgram } from "./programs.ts";
@@ -81,13 +81,11 @@ export async function execSync(
   const found = findById(world.state.containers, containerId);
   const container = mustFind(found, world.flavor, containerId, noSuchContainer(world.flavor, containerId));
   const output = { stdout: capture(), stderr: capture() };
-  const stdin = createQueue<Uint8Array>();
-  const sizes = createQueue<ProgramTerminalSize>();
-  stdin.end();
+  const input = createInput({ stdin: false });
   const process = startExec(world, container, cmd, {
     tty: false,
-    stdin,
-    sizes,
+    stdin: input.stdin,
+    sizes: input.sizes,
     write: async (stream, bytes) => output[stream].add(bytes),
   });
   let late = false;
@@ -107,7 +105,7 @@ export async function execSync(
   const { exitCode } = await process.exited;
   clearTimeout(timer);
   call.signal.removeEventListener("abort", giveUp);
-  sizes.drop();
+  input.close();
   const [stdout, stderr] = [output.stdout.bytes(), output.stderr.bytes()];
   if (!late || world.execSyncTimeout === "exit-137") return { stdout, stderr, exitCode };
   if (world.execSyncTimeout === "exit-minus-one") {

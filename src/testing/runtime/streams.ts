@@ -3,9 +3,23 @@
  *
  * @module
  */
-import type { RuntimeService } from "../../cri/index.ts";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import {
+  type AttachRequest,
+  type ExecRequest,
+  PodSandboxState,
+  type RuntimeService,
+} from "../../cri/index.ts";
 import type { ServiceHandlers } from "../../cri/serve.ts";
+import { startStreamingServer } from "../streaming/start.ts";
+import type { ExecOutcome, StreamedProcess } from "../streaming/types.ts";
+import type { OutputListener } from "./container-io.ts";
+import { assertRunning, startExec } from "./exec-sync.ts";
 import type { StartCriRuntimeOptions } from "./options.ts";
+import { mustFind, noSuchContainer, noSuchSandbox, quote, unknown } from "./refusals.ts";
+import { type ContainerRecord, findById } from "./state.ts";
 import type { RuntimeWorld } from "./world.ts";
 
 /** The streaming server of a runtime. */
@@ -18,8 +32,111 @@ export interface RuntimeStreams {
 
 /** Starts the streaming server of a runtime. */
 export async function startStreams(
-  _world: RuntimeWorld,
-  _options: StartCriRuntimeOptions,
+  world: RuntimeWorld,
+  { streaming = {}, onConnect }: StartCriRuntimeOptions,
 ): Promise<RuntimeStreams> {
-  return { handlers: {}, close: async () => {} };
+  const server = await startStreamingServer({
+    ...streaming,
+    exec: (request, process) => runExec(world, request, process),
+    attach: (request, process) => runAttach(world, request, process),
+    portForward: async ({ podSandboxId }, port, connection) => {
+      const { id } = mustFindReady(world, podSandboxId);
+      await (onConnect ? onConnect(id, port, connection) : connectLoopback(port, connection));
+    },
+  });
+  return {
+    handlers: {
+      exec: (request) => {
+        if (request.containerId !== "") runningContainer(world, request.containerId);
+        return { url: server.url("exec", request) };
+      },
+      attach: (request) => {
+        if (request.containerId !== "") runningContainer(world, request.containerId);
+        return { url: server.url("attach", request) };
+      },
+      portForward: (request) => {
+        if (request.podSandboxId !== "") mustFindReady(world, request.podSandboxId);
+        return { url: server.url("portforward", request) };
+      },
+    },
+    close: () => server.close(),
+  };
+}
+
+function runningContainer(world: RuntimeWorld, id: string): ContainerRecord {
+  const { state, flavor } = world;
+  const text = `could not find container ${quote(id)}: container with ID starting with ${id} not found`;
+  const absent = flavor === "containerd" ? noSuchContainer(flavor, id) : unknown(text);
+  const container = mustFind(findById(state.containers, id), flavor, id, absent);
+  assertRunning(world, container);
+  return container;
+}
+
+function mustFindReady({ state, flavor }: RuntimeWorld, id: string): { id: string } {
+  const sandbox = mustFind(findById(state.sandboxes, id), flavor, id, noSuchSandbox(flavor, id));
+  if (sandbox.state === PodSandboxState.SANDBOX_READY) return sandbox;
+  throw unknown(`sandbox container ${quote(sandbox.id)} is not running`);
+}
+
+/** Runs a command for a client. It goes on when the client has gone. */
+async function runExec(
+  world: RuntimeWorld,
+  { containerId, cmd, tty }: ExecRequest,
+  { stdin, stdout, stderr, sizes }: StreamedProcess,
+): Promise<ExecOutcome> {
+  const process = startExec(world, runningContainer(world, containerId), cmd, {
+    tty,
+    stdin,
+    sizes,
+    write: (stream, bytes) => (stream === "stdout" ? stdout(bytes) : stderr(bytes)),
+  });
+  const { exitCode } = await process.exited;
+  return { exitCode };
+}
+
+/** Joins a client with a container until one of them has gone. */
+async function runAttach(
+  world: RuntimeWorld,
+  { containerId, stdin: wantsStdin }: AttachRequest,
+  { stdin, stdout, stderr, sizes, signal }: StreamedProcess,
+): Promise<ExecOutcome> {
+  const { input, config, ended } = runningContainer(world, containerId);
+  const listener: OutputListener = (stream, bytes) => (stream === "stdout" ? stdout(bytes) : stderr(bytes));
+  input.listeners.add(listener);
+  const gone = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const feed = async () => {
+    for await (const bytes of stdin) if (!(await input.write(bytes))) return;
+    if (config.stdinOnce) input.endStdin();
+  };
+  const resize = async () => {
+    for await (const size of sizes) input.resize(size);
+  };
+  // Neither fails: what a client sends ends with its connection.
+  if (wantsStdin && config.stdin) void feed().catch(() => {});
+  void resize().catch(() => {});
+  await Promise.race([ended, gone]);
+  input.listeners.delete(listener);
+  return { exitCode: 0 };
+}
+
+/** Joins a connection with a port of the loopback address. */
+async function connectLoopback(port: number, connection: Duplex): Promise<void> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once("connect", resolve);
+      socket.once("error", (error) =>
+        reject(new Error(`failed to connect to localhost:${port}`, { cause: error })),
+      );
+    });
+    await Promise.all([
+      pipeline(connection, socket, { end: true }),
+      pipeline(socket, connection, { end: true }),
+    ]);
+  } finally {
+    socket.destroy();
+  }
 }
