@@ -264,7 +264,7 @@ async function* listen(shared: Watch): AsyncGenerator<WatchItem, TurnEnd> {
     if (first.kind === "lost") return { ...first, lasted: lasted() };
     const early = queue.ended && endOf(queue.ended, queue.received, opened);
     if (early?.kind === "no-events") return early;
-    yield* first.items("reconnected");
+    yield* first.tell("reconnected");
     let due = now() + Math.min(settings.settleMs, settings.resyncMs);
     for (;;) {
       const event = queue.shift();
@@ -276,7 +276,7 @@ async function* listen(shared: Watch): AsyncGenerator<WatchItem, TurnEnd> {
         const droppedEvents = queue.reset();
         const relisted = await list(shared, queue);
         if (relisted.kind === "lost") return { ...relisted, lasted: lasted() };
-        yield* relisted.items("overflow", droppedEvents);
+        yield* relisted.tell("overflow", droppedEvents);
       } else if (news?.kind === "unclear") {
         due = now();
       } else if (event) {
@@ -286,7 +286,7 @@ async function* listen(shared: Watch): AsyncGenerator<WatchItem, TurnEnd> {
       } else if (now() >= due) {
         const relisted = await list(shared, queue);
         if (relisted.kind === "lost") return { ...relisted, lasted: lasted() };
-        yield* relisted.items("relisted");
+        yield* relisted.tell("relisted");
         due = now() + settings.resyncMs;
       } else {
         const ms = Math.min(MAX_MS, Math.max(1, Math.ceil(due - now())));
@@ -304,16 +304,17 @@ async function* pollLists(shared: Watch): AsyncGenerator<WatchItem, TurnEnd> {
   for (let lasted = false; ; lasted = true) {
     const listed = await list(shared);
     if (listed.kind === "lost") return { ...listed, lasted };
-    yield* listed.items("polled");
+    yield* listed.tell("polled");
     await settings.delay(settings.poll?.intervalMs ?? 1000, { signal });
   }
 }
 
 type Listed =
   | { kind: "lost"; error: CriError }
-  | { kind: "listed"; items: (reason: WatchResyncReason, droppedEvents?: number) => WatchItem[] };
+  /** `tell` takes the lists into the view; what they show must be told then, or nobody ever learns of it. */
+  | { kind: "listed"; tell: (reason: WatchResyncReason, droppedEvents?: number) => WatchItem[] };
 
-/** Lists everything into the view. */
+/** Lists everything. */
 async function list(shared: Watch, queue?: EventQueue<ContainerEventResponse>): Promise<Listed> {
   const { cri, settings, signal, state } = shared;
   const options: CriCallOptions = { signal, timeoutMs: settings.timeoutMs };
@@ -321,9 +322,12 @@ async function list(shared: Watch, queue?: EventQueue<ContainerEventResponse>): 
     // In this order the pod of a listed container is there, unless it was removed since.
     const containers = await collect(iterateContainers(cri, {}, options));
     const pods = await collect(iteratePodSandboxes(cri, {}, options));
-    const changes = applyLists(state, pods, containers);
-    if (queue) skipEnded(state, queue.waiting);
-    return { kind: "listed", items: (reason, dropped = 0) => tellList(shared, changes, reason, dropped) };
+    const tell = (reason: WatchResyncReason, droppedEvents = 0) => {
+      const changes = applyLists(state, pods, containers);
+      if (queue) skipEnded(state, queue.waiting);
+      return tellList(shared, changes, reason, droppedEvents);
+    };
+    return { kind: "listed", tell };
   } catch (error) {
     if (!(error instanceof CriError) || !CURABLE.has(error.code)) throw error;
     return { kind: "lost", error };
