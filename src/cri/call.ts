@@ -7,7 +7,14 @@
  * @module
  */
 import type { DescMessage, DescMethod, MessageShape } from "@bufbuild/protobuf";
-import { type Client, type ClientReadableStream, Metadata } from "@grpc/grpc-js";
+import {
+  type Client,
+  type ClientReadableStream,
+  Metadata,
+  type ServiceError,
+  type StatusObject,
+  status,
+} from "@grpc/grpc-js";
 import type { SignalOptions } from "../core/signal.ts";
 import { missingIn } from "./answers.ts";
 import { decodeMessage } from "./decode/message.ts";
@@ -118,8 +125,9 @@ export function decodeAnswer<O extends DescMessage>(
 /**
  * Makes a unary call. Options were checked before.
  *
- * It is read as a stream that must have one message: the unary form of grpc-js waits without end for the status
- * behind a second one, and reports an OK status without a message as a missing function.
+ * It goes on the channel itself and is read as a stream that must have one message: the unary form of a `Client`
+ * waits without end for the status behind a second one, reports an OK status without a message as a missing
+ * function, and takes a tenth longer.
  */
 export function callUnary<O extends DescMessage>(
   transport: CriTransport,
@@ -127,63 +135,79 @@ export function callUnary<O extends DescMessage>(
   { bytes, secrets }: EncodedRequest,
   options: CriCallOptions,
 ): Promise<MessageShape<O>> {
-  const { signal } = options;
+  const { signal, metadata } = options;
   const { session } = transport;
   const name = methodName(method);
   return new Promise((resolve, reject) => {
     if (session.closed) throw session.closed;
-    const call = openCall(transport, method, bytes, options);
-    const answers: Buffer[] = [];
+    const path = pathOf(transport, method);
+    const call = transport.client.getChannel().createCall(path, deadlineOf(options), null, null, null);
+    let answer: Buffer | undefined;
     let settled = false;
-    const settle = (outcome: () => void) => {
-      if (settled) return;
+    const settle = () => {
       settled = true;
       signal?.removeEventListener("abort", onAbort);
       session.openCalls.delete(end);
-      outcome();
     };
-    const end = (reason: unknown) =>
-      settle(() => {
-        reject(reason);
-        call.cancel();
-      });
+    const end = (reason: unknown) => {
+      if (settled) return;
+      settle();
+      reject(reason);
+      call.cancelWithStatus(status.CANCELLED, "Cancelled on client");
+    };
     const onAbort = () => end(signal?.reason);
     session.openCalls.add(end);
     signal?.addEventListener("abort", onAbort, { once: true });
-    call.on("data", (answer: Buffer) => {
-      if (answers.push(answer) > 1) end(wrongCount(name, "more than one message"));
-    });
-    // A status that is no success comes as an error, before the end.
-    call.on("error", (error) => settle(() => reject(toCriError(error, { method: name, secrets }))));
-    call.on("end", () => {
-      const [answer] = answers;
-      if (!answer) return end(wrongCount(name, "no message"));
-      settle(() => {
+    call.start(toMetadata(metadata), {
+      onReceiveMetadata: () => {},
+      onReceiveMessage: (message: Buffer) => {
+        if (answer) return end(wrongCount(name, "more than one message"));
+        answer = message;
+        call.startRead();
+      },
+      onReceiveStatus: (outcome) => {
+        if (settled) return;
+        settle();
         try {
+          if (outcome.code !== status.OK) throw toCriError(asError(outcome), { method: name, secrets });
+          if (!answer) throw wrongCount(name, "no message");
           resolve(decodeAnswer(method, answer, secrets));
         } catch (error) {
           reject(error);
         }
-      });
+      },
     });
+    call.startRead();
+    call.sendMessageWithContext({}, asBuffer(bytes));
+    call.halfClose();
   });
 }
 
-/** Opens a call; its messages are bytes. */
+/** A status as the error that a `Client` makes of it. */
+function asError({ code, details, metadata }: StatusObject): ServiceError {
+  const error = new Error(`${code} ${status[code]}: ${details}`);
+  return Object.assign(error, { code, details, metadata });
+}
+
+/** Opens a call whose answers are a stream; its messages are bytes. */
 export function openCall(
   transport: CriTransport,
   method: DescMethod,
   bytes: Uint8Array,
-  { timeoutMs, metadata }: CriCallOptions,
+  options: CriCallOptions,
 ): ClientReadableStream<Buffer> {
-  return transport.client.makeServerStreamRequest(
-    `/runtime.${transport.apiVersion}.${methodName(method)}`,
-    asBuffer,
-    asBuffer,
-    bytes,
-    toMetadata(metadata),
-    timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
-  );
+  const path = pathOf(transport, method);
+  const metadata = toMetadata(options.metadata);
+  const deadline = { deadline: deadlineOf(options) };
+  return transport.client.makeServerStreamRequest(path, asBuffer, asBuffer, bytes, metadata, deadline);
+}
+
+function pathOf({ apiVersion }: CriTransport, method: DescMethod): string {
+  return `/runtime.${apiVersion}.${methodName(method)}`;
+}
+
+function deadlineOf({ timeoutMs }: CriCallOptions): number {
+  return timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeoutMs;
 }
 
 function wrongCount(method: string, count: string): CriError {
