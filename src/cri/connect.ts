@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { connect as connectSocket } from "node:net";
-import { Client, credentials } from "@grpc/grpc-js";
 import { assertLimit } from "../core/bytes.ts";
-import { raceSignal, type SignalOptions } from "../core/signal.ts";
+import { delay, type SignalOptions } from "../core/signal.ts";
 import {
   API_VERSIONS,
   assertCallOptions,
@@ -14,11 +12,13 @@ import {
   type CriSession,
   type CriTransport,
 } from "./call.ts";
+import { type CriChannel, type CriKeepalive, createChannel, withSystemCode } from "./channel.ts";
 import { type CriEndpoint, formatCriEndpoint, parseCriEndpoint } from "./endpoint.ts";
 import { CriError } from "./errors.ts";
 import type { VersionResponse } from "./gen/runtime/v1/api_pb.ts";
 import { type ImageFunctions, imageFunctions } from "./image.ts";
 import { type RuntimeFunctions, runtimeFunctions } from "./runtime.ts";
+import { type CriTlsOptions, tlsSettings } from "./tls.ts";
 
 /** Options of {@link connectCri}. */
 export interface ConnectCriOptions extends SignalOptions {
@@ -35,6 +35,22 @@ export interface ConnectCriOptions extends SignalOptions {
   connectTimeoutMs?: number | undefined;
   /** Takes `tcp://` endpoints on loopback addresses, in plain text, on every platform. Default false. */
   allowTcp?: boolean | undefined;
+  /**
+   * Secures the connection; the endpoints are then `tcp://`, on any host. Default: plain text, over a socket or to
+   * a loopback address.
+   */
+  tls?: CriTlsOptions | undefined;
+  /**
+   * Pings that find a connection dead whose other side has gone without a word, as over a network. Default: none.
+   * Servers may take pings for an attack: those in Go drop a client that pings more often than every five minutes
+   * (`too_many_pings`), and neither containerd nor CRI-O lets more pass. A unix socket needs none.
+   */
+  keepalive?: CriKeepalive | undefined;
+  /**
+   * How many times connecting is tried again when nothing answers, after 0.5 s, 1 s, 2 s, 4 s, and then every 5 s.
+   * `Infinity` goes on until `signal` aborts. Default 0. crictl does it three times.
+   */
+  connectRetries?: number | undefined;
 }
 
 /** A connection to a runtime. */
@@ -67,49 +83,88 @@ const CLIENT_VERSION = "v1";
  * A connection to a runtime that has answered `Version` completely.
  *
  * A runtime that does not know package runtime.v1 is asked for runtime.v1alpha2, whose messages are the same. An
- * image endpoint of its own is asked for `ImageFsInfo`. The connection survives a restart of the runtime: calls
- * fail with `ERR_CRI_UNAVAILABLE` while it is away and for up to three seconds after, and `apiVersion` stays what
- * it was. No keep-alive is sent: runtimes drop clients that do. An idle connection does not keep the process.
+ * image endpoint of its own is asked for `ImageFsInfo`, and may serve the other package. The connection survives a
+ * restart of the runtime: calls fail with `ERR_CRI_UNAVAILABLE` while it is away, and the first one after that opens
+ * a new socket. Packages are not negotiated again: a runtime that comes back without the one that it had answers
+ * each call with `ERR_CRI_UNIMPLEMENTED`, and needs a new connection. An idle connection does not keep the process.
  *
  * @throws {CriError} `ERR_CRI_ENDPOINT_INVALID`, `ERR_CRI_ENDPOINT_UNSUPPORTED` before anything is opened.
  * @throws {CriError} `ERR_CRI_UNAVAILABLE` if nothing that speaks gRPC is there; `systemCode` tells an absent
- * socket (`ENOENT`) from one without a listener (`ECONNREFUSED`) and one that may not be opened (`EACCES`).
+ * socket (`ENOENT`) from one without a listener (`ECONNREFUSED`) and one that may not be opened (`EACCES`), and
+ * names what is wrong with a server's certificate, such as `ERR_TLS_CERT_ALTNAME_INVALID`.
  * @throws {CriError} `ERR_CRI_DEADLINE_EXCEEDED` if it does not answer in time.
  * @throws {CriError} `ERR_CRI_NO_SERVICE` if it speaks gRPC but not CRI, as containerd does without its CRI plugin.
  * @throws {CriError} `ERR_CRI_INVALID_RESPONSE` for an incomplete answer, and any other code of a failed call.
+ * @throws {TypeError} for `tls` with certificates or keys that cannot be used.
  * @see {@link https://github.com/kubernetes/cri-api/tree/v0.36.0}
  */
 export async function connectCri(options: ConnectCriOptions): Promise<CriConnection> {
-  const { signal, maxReceiveBytes = DEFAULT_MAX_RECEIVE_BYTES } = options;
-  const { connectTimeoutMs: timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
+  const ways = waysOf(options);
+  const { signal, connectRetries = 0 } = options;
+  assertRetries(connectRetries);
+  signal?.throwIfAborted();
+  for (let tried = 0; ; tried++) {
+    try {
+      return await connectOnce(ways, options);
+    } catch (error) {
+      if (tried >= connectRetries || !isAbsence(error)) throw error;
+      await delay(Math.min(500 * 2 ** tried, 5000), { signal });
+    }
+  }
+}
+
+/** Both endpoints, checked, each with the way to open. */
+interface Ways {
+  endpoint: CriEndpoint;
+  imageEndpoint: CriEndpoint;
+  open: (endpoint: CriEndpoint) => CriChannel;
+}
+
+function waysOf(options: ConnectCriOptions): Ways {
+  const { maxReceiveBytes = DEFAULT_MAX_RECEIVE_BYTES, keepalive, connectTimeoutMs, tls } = options;
   assertLimit(maxReceiveBytes, "maxReceiveBytes");
-  assertCallOptions({ timeoutMs });
+  assertCallOptions({ timeoutMs: connectTimeoutMs });
+  if (keepalive) {
+    assertMilliseconds(keepalive.intervalMs, "keepalive.intervalMs");
+    assertMilliseconds(keepalive.timeoutMs ?? 1, "keepalive.timeoutMs");
+  }
   const endpoint = parse(options.endpoint, options);
   const imageEndpoint =
     options.imageEndpoint === undefined ? endpoint : parse(options.imageEndpoint, options);
-  const separate = formatCriEndpoint(imageEndpoint) !== formatCriEndpoint(endpoint);
-  signal?.throwIfAborted();
+  const settings = { maxReceiveBytes, keepalive };
+  const security = new Map(
+    [endpoint, imageEndpoint].map((each) => [each, tls ? tlsSettings(each, tls) : undefined]),
+  );
+  return {
+    endpoint,
+    imageEndpoint,
+    open: (each) => createChannel(each, { ...settings, tls: security.get(each) }),
+  };
+}
 
+async function connectOnce(
+  { endpoint, imageEndpoint, open }: Ways,
+  { signal, connectTimeoutMs: timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS }: ConnectCriOptions,
+): Promise<CriConnection> {
   const session: CriSession = { openCalls: new Set() };
-  const client = createClient(endpoint, maxReceiveBytes);
-  const imageClient = separate ? createClient(imageEndpoint, maxReceiveBytes) : client;
+  const channel = open(endpoint);
+  const separate = formatCriEndpoint(imageEndpoint) !== formatCriEndpoint(endpoint);
+  const imageChannel = separate ? open(imageEndpoint) : channel;
   const close = async (): Promise<void> => {
     session.closed ??= new CriError(
       "ERR_CRI_CLOSED",
       `the connection to ${formatCriEndpoint(endpoint)} is closed`,
     );
     for (const end of [...session.openCalls]) end(session.closed);
-    client.close();
-    if (separate) imageClient.close();
+    channel.close();
+    if (separate) imageChannel.close();
   };
   try {
-    const { transport, answer: version } = await negotiate(
-      endpoint,
-      { client, session, signal },
-      (candidate) => runtimeFunctions(candidate).version({ version: CLIENT_VERSION }, { signal, timeoutMs }),
+    const { transport, answer: version } = await negotiate({ channel, session, signal }, (candidate) =>
+      runtimeFunctions(candidate).version({ version: CLIENT_VERSION }, { signal, timeoutMs }),
     );
     const images = separate
-      ? await negotiate(imageEndpoint, { client: imageClient, session, signal }, (candidate) =>
+      ? await negotiate({ channel: imageChannel, session, signal }, (candidate) =>
           imageFunctions(candidate).imageFsInfo({}, { signal, timeoutMs }),
         )
       : { transport };
@@ -129,85 +184,53 @@ export async function connectCri(options: ConnectCriOptions): Promise<CriConnect
   }
 }
 
-function parse(text: string, { allowTcp }: ConnectCriOptions): CriEndpoint {
-  return parseCriEndpoint(text, { platform: process.platform === "win32" ? "windows" : "unix", allowTcp });
+function parse(text: string, { allowTcp, tls }: ConnectCriOptions): CriEndpoint {
+  const platform = process.platform === "win32" ? "windows" : "unix";
+  return parseCriEndpoint(text, { platform, allowTcp, tls: tls !== undefined });
 }
 
-/** A client that reads no proxy settings, shares no connection with another one, and asks no DNS for settings. */
-function createClient(endpoint: CriEndpoint, maxReceiveBytes: number): Client {
-  const target = endpoint.protocol === "tcp" ? `dns:${endpoint.address}` : `unix:${endpoint.address}`;
-  return new Client(
-    endpoint.protocol === "unix" ? `unix://${endpoint.address}` : target,
-    credentials.createInsecure(),
-    {
-      "grpc.default_authority": "localhost",
-      "grpc.max_receive_message_length": maxReceiveBytes,
-      "grpc.enable_http_proxy": 0,
-      "grpc.use_local_subchannel_pool": 1,
-      "grpc.service_config_disable_resolution": 1,
-      "grpc.initial_reconnect_backoff_ms": 100,
-      "grpc.max_reconnect_backoff_ms": 3000,
-    },
-  );
+function assertRetries(connectRetries: number): void {
+  if (connectRetries === Infinity || (Number.isSafeInteger(connectRetries) && connectRetries >= 0)) return;
+  throw new RangeError(`connectRetries must be a whole number from 0, or Infinity, got ${connectRetries}`);
+}
+
+function assertMilliseconds(value: number, name: string): void {
+  if (Number.isSafeInteger(value) && value >= 1 && value < 2 ** 31) return;
+  throw new RangeError(`${name} must be a whole number from 1 to ${2 ** 31 - 1}, got ${value}`);
+}
+
+/** Whether nothing has answered: what does answer will not answer otherwise in a second. */
+function isAbsence(error: unknown): boolean {
+  if (!(error instanceof CriError)) return false;
+  return error.code === "ERR_CRI_UNAVAILABLE" || error.code === "ERR_CRI_DEADLINE_EXCEEDED";
 }
 
 /** Finds the package that a service is served under, by a question that every version answers. */
 async function negotiate<T>(
-  endpoint: CriEndpoint,
-  { signal, ...way }: Pick<CriTransport, "client" | "session"> & SignalOptions,
+  { channel, session, signal }: { channel: CriChannel; session: CriSession } & SignalOptions,
   ask: (transport: CriTransport) => Promise<T>,
 ): Promise<{ transport: CriTransport; answer: T }> {
   let unknown: CriError | undefined;
   for (const apiVersion of API_VERSIONS) {
-    const transport: CriTransport = { ...way, apiVersion };
+    const transport: CriTransport = {
+      get client() {
+        return channel.client;
+      },
+      session,
+      apiVersion,
+    };
     try {
       return { transport, answer: await ask(transport) };
     } catch (error) {
-      if (!(error instanceof CriError)) throw error;
-      if (error.code === "ERR_CRI_UNAVAILABLE") throw await withSystemCode(error, endpoint, signal);
-      if (error.status?.name !== "UNIMPLEMENTED") throw error;
+      if (!(error instanceof CriError) || error.status?.name !== "UNIMPLEMENTED") {
+        throw await withSystemCode(error, channel, signal);
+      }
       unknown ??= error;
     }
   }
-  const text = `${formatCriEndpoint(endpoint)} serves no CRI: neither runtime.v1 nor runtime.v1alpha2`;
+  const text = `${formatCriEndpoint(channel.endpoint)} serves no CRI: neither runtime.v1 nor runtime.v1alpha2`;
   throw new CriError("ERR_CRI_NO_SERVICE", `${text}: ${unknown?.details}`, {
     details: unknown?.details ?? "",
     cause: unknown,
-  });
-}
-
-/** The error with the reason why no socket could be opened, if opening one now fails as well. */
-async function withSystemCode(
-  error: CriError,
-  endpoint: CriEndpoint,
-  signal: AbortSignal | undefined,
-): Promise<CriError> {
-  const cause = await raceSignal(probe(endpoint), signal);
-  if (!cause?.code) return error;
-  const { status, details, method } = error;
-  return new CriError(error.code, `${formatCriEndpoint(endpoint)}: ${cause.message}`, {
-    ...(status ? { status } : {}),
-    ...(method !== undefined ? { method } : {}),
-    details,
-    systemCode: cause.code,
-    cause,
-  });
-}
-
-/** Why no connection can be made, or undefined if one can. Waits at most a second. */
-function probe({ protocol, address }: CriEndpoint): Promise<NodeJS.ErrnoException | undefined> {
-  const colon = address.lastIndexOf(":");
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-  const socket =
-    protocol === "tcp" ? connectSocket(Number(address.slice(colon + 1)), host) : connectSocket(address);
-  return new Promise((resolve) => {
-    const settle = (error?: NodeJS.ErrnoException) => {
-      resolve(error);
-      socket.destroy();
-    };
-    socket.setTimeout(1000, () => settle());
-    socket.once("connect", () => settle());
-    // Stays for errors that come after the first.
-    socket.on("error", settle);
   });
 }

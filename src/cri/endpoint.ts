@@ -8,7 +8,7 @@
  *          / "tcp://" host ":" port            ; Windows, and where asked for
  * ```
  *
- * Access to a unix socket is by file permissions: the protocol has neither TLS nor authentication.
+ * Access to a unix socket is by file permissions: the protocol itself has neither TLS nor authentication.
  *
  * @see {@link https://github.com/kubernetes/cri-api/tree/v0.36.0}
  * @module
@@ -29,8 +29,10 @@ export interface CriEndpoint {
 export interface ParseCriEndpointOptions {
   /** Which kinds exist: only unix sockets on `"unix"`, pipes and TCP on `"windows"`. */
   platform: "unix" | "windows";
-  /** Takes `tcp:` on every platform. Default false. */
+  /** Takes `tcp:` on every platform, to a loopback address. Default false. */
   allowTcp?: boolean | undefined;
+  /** Takes `tcp:`, to any host and on every platform, and nothing else: the connection will be secured. */
+  tls?: boolean | undefined;
 }
 
 /** Longest path of a unix socket in bytes: `sun_path` of Linux without its final NUL. BSD systems take 103. */
@@ -39,16 +41,18 @@ const MAX_SOCKET_PATH = 107;
 /**
  * The endpoint that a text denotes.
  *
- * Nothing is opened or looked up. A TCP endpoint must name a loopback address, since the connection is plain text.
+ * Nothing is opened or looked up. A TCP endpoint must name a loopback address unless TLS will be used: otherwise the
+ * connection is plain text.
  *
  * @throws {CriError} `ERR_CRI_ENDPOINT_INVALID` for a text outside the grammar or a path no socket can have.
- * @throws {CriError} `ERR_CRI_ENDPOINT_UNSUPPORTED` for a kind that the platform does not use, and for TCP to
- * anything but a loopback address.
+ * @throws {CriError} `ERR_CRI_ENDPOINT_UNSUPPORTED` for a kind that the platform does not use, for TCP in plain text
+ * to anything but a loopback address, and for anything but TCP where TLS will be used.
  */
 export function parseCriEndpoint(text: string, options: ParseCriEndpointOptions): CriEndpoint {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1]?.toLowerCase();
   const rest = scheme === undefined ? text : text.slice(scheme.length + 1);
   const windows = options.platform === "windows";
+  if (options.tls && scheme !== "tcp") throw unsupported(text, "TLS is for tcp: endpoints only");
   switch (scheme) {
     case undefined:
       return parsePath(text, windows);
@@ -58,8 +62,10 @@ export function parseCriEndpoint(text: string, options: ParseCriEndpointOptions)
       if (!windows) throw unsupported(text, "named pipes exist on Windows only");
       return { protocol: "npipe", address: pipePath(text, rest), deprecated: false };
     case "tcp":
-      if (!windows && !options.allowTcp) throw unsupported(text, "TCP is not used on this platform");
-      return { protocol: "tcp", address: loopbackAddress(text, rest), deprecated: false };
+      if (!windows && !options.allowTcp && !options.tls) {
+        throw unsupported(text, "TCP is not used on this platform");
+      }
+      return { protocol: "tcp", address: tcpAddress(text, rest, options), deprecated: false };
     default:
       throw unsupported(text, `${scheme}: is not a kind of CRI endpoint`);
   }
@@ -116,7 +122,7 @@ function checkCharacters(text: string, path: string): void {
   if (/\p{Surrogate}/u.test(path)) throw invalid(text, "the path has a lone surrogate");
 }
 
-function loopbackAddress(text: string, rest: string): string {
+function tcpAddress(text: string, rest: string, { tls }: ParseCriEndpointOptions): string {
   const match = /^\/\/(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})$/.exec(rest);
   const [, ipv6, name, port] = match ?? [];
   const host = ipv6 ?? name;
@@ -125,7 +131,7 @@ function loopbackAddress(text: string, rest: string): string {
   }
   const number = Number(port);
   if (number < 1 || number > 65535) throw invalid(text, "the port is not between 1 and 65535");
-  if (!isLoopback(host)) throw unsupported(text, "plain text goes to loopback addresses only");
+  if (!tls && !isLoopback(host)) throw unsupported(text, "plain text goes to loopback addresses only");
   return isIP(host) === 6 ? `[${host}]:${number}` : `${host}:${number}`;
 }
 

@@ -7,6 +7,7 @@
  * @module
  */
 export type { CriApiVersion, CriCallOptions } from "./call.ts";
+export type { CriKeepalive } from "./channel.ts";
 export type { ServerStreamingFunction, ServiceFunctions, TypedService, UnaryFunction } from "./client.ts";
 export { type ConnectCriOptions, type CriConnection, connectCri } from "./connect.ts";
 export {
@@ -44,3 +45,4 @@ export * from "./observe/index.ts";
 export * from "./operations/index.ts";
 export type { RuntimeFunctions } from "./runtime.ts";
 export * from "./streaming/index.ts";
+export type { CriPem, CriTlsOptions } from "./tls.ts";

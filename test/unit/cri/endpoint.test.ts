@@ -125,6 +125,21 @@ for (const [text, platform, allowTcp] of UNSUPPORTED) {
   });
 }
 
+test("with TLS, TCP goes to any host on every platform, and nothing else goes", () => {
+  for (const platform of ["unix", "windows"] as const) {
+    for (const address of ["192.0.2.1:5", "node.example:3735", "[2001:db8::1]:1", "127.0.0.1:5"]) {
+      const parsed = parseCriEndpoint(`tcp://${address}`, { platform, tls: true });
+      assert.deepEqual(parsed, { protocol: "tcp", address, deprecated: false });
+    }
+  }
+  for (const text of ["unix:///run/x.sock", "/run/x.sock", "npipe:////./pipe/x", "https://a:1", "x"]) {
+    const error = thrown(() => parseCriEndpoint(text, { platform: "unix", allowTcp: true, tls: true }));
+    assert.equal(error.code, "ERR_CRI_ENDPOINT_UNSUPPORTED");
+  }
+  const error = thrown(() => parseCriEndpoint("tcp://a b:1", { platform: "unix", tls: true }));
+  assert.equal(error.code, "ERR_CRI_ENDPOINT_INVALID");
+});
+
 function thrown(run: () => unknown): CriError {
   try {
     run();
