@@ -22,7 +22,10 @@ const STOPPED = ContainerEventType.CONTAINER_STOPPED_EVENT;
 const DELETED = ContainerEventType.CONTAINER_DELETED_EVENT;
 const { CONTAINER_RUNNING, CONTAINER_EXITED, CONTAINER_UNKNOWN } = ContainerState;
 
-type Init = Omit<MessageInitShape<typeof ContainerEventResponseSchema>, "containerId" | "containerEventType">;
+type Init = Pick<
+  MessageInitShape<typeof ContainerEventResponseSchema>,
+  "podSandboxStatus" | "containersStatuses"
+>;
 
 function apply(state: WatchState, type: ContainerEventType, containerId: string, init: Init = {}) {
   return applyEvent(
