@@ -4,20 +4,13 @@
  * @module
  */
 import { isIP, type LookupFunction, type Socket, connect as tcpConnect } from "node:net";
-import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
+import { connect as tlsConnect } from "node:tls";
 import { CriError } from "../errors.ts";
+import { type CriTlsOptions, tlsSettings } from "../tls.ts";
 import type { StreamUrl } from "./stream-url.ts";
 
-/** How a streaming server is verified, and what it is shown. */
-export interface StreamTlsOptions {
-  /** Certificate authorities in PEM. Default: those of Node. */
-  ca?: string | Uint8Array | undefined;
-  /** Client certificate in PEM. */
-  cert?: string | Uint8Array | undefined;
-  /** Its private key in PEM. */
-  key?: string | Uint8Array | undefined;
-  /** Name that is asked for and that the certificate must have. Default: the host of the URL. */
-  servername?: string | undefined;
+/** How a streaming server is verified, and what it is shown. It is verified against the host of the URL. */
+export interface StreamTlsOptions extends CriTlsOptions {
   /** Takes any certificate: whoever answers at the address can read and change the session. Default false. */
   insecureSkipVerify?: boolean | undefined;
 }
@@ -26,6 +19,7 @@ export interface StreamTlsOptions {
  * Begins to connect.
  *
  * @throws {CriError} `ERR_CRI_STREAM_URL_REFUSED` if TLS was set up and the URL is in plain text.
+ * @throws {TypeError} for TLS options that cannot be used.
  */
 export function dialStream(url: StreamUrl, tls: StreamTlsOptions | undefined): Socket {
   const { host, port, secure } = url;
@@ -37,24 +31,22 @@ export function dialStream(url: StreamUrl, tls: StreamTlsOptions | undefined): S
       "the runtime's streaming URL is not opened: it is in plain text, and TLS was set up",
     );
   }
-  const socket = tlsConnect({ ...way, ...tlsOptions(tls, host), ALPNProtocols: ["http/1.1"] });
+  const { insecureSkipVerify = false, ...trust } = tls ?? {};
+  const address = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+  const { context, sentName, checkIdentity } = tlsSettings(
+    { protocol: "tcp", address, deprecated: false },
+    trust,
+  );
+  const socket = tlsConnect({
+    ...way,
+    secureContext: context,
+    servername: sentName,
+    checkServerIdentity: checkIdentity,
+    rejectUnauthorized: !insecureSkipVerify,
+    ALPNProtocols: ["http/1.1"],
+  });
   socket.setNoDelay(true);
   return socket;
-}
-
-function tlsOptions(tls: StreamTlsOptions = {}, host: string): ConnectionOptions {
-  const { ca, cert, key, servername = isIP(host) ? undefined : host, insecureSkipVerify = false } = tls;
-  return {
-    rejectUnauthorized: !insecureSkipVerify,
-    ...(ca === undefined ? {} : { ca: pem(ca) }),
-    ...(cert === undefined ? {} : { cert: pem(cert) }),
-    ...(key === undefined ? {} : { key: pem(key) }),
-    ...(servername === undefined ? {} : { servername }),
-  };
-}
-
-function pem(text: string | Uint8Array): string {
-  return typeof text === "string" ? text : Buffer.from(text).toString("latin1");
 }
 
 /** `localhost` is this machine, whatever a name server says. */

@@ -14,7 +14,12 @@ import { CriError } from "../errors.ts";
 /** What became of a command. */
 export type ExecStatus =
   /** It ran and ended. */
-  | { kind: "exited"; exitCode: number }
+  | {
+      kind: "exited";
+      exitCode: number;
+      /** Set if the server said nothing at all, and may say the same of a command that could not be run. */
+      silent?: true;
+    }
   /** It could not be run, or the runtime lost sight of it. */
   | { kind: "failed"; message: string };
 

@@ -85,14 +85,23 @@ export type SessionStreams<O> = O extends { streams: "web" } ? WebSessionStreams
 
 /** How a session ended that had an outcome. */
 export type ExecEnd =
-  /** The command ended, with an exit code from 0 to 255. */
-  | { kind: "exited"; exitCode: number }
+  | {
+      /** The command ended. */
+      kind: "exited";
+      /** 0 to 255. */
+      exitCode: number;
+      /**
+       * Set if the runtime said nothing. conmon-rs does so for success, which is assumed then, but also for a command
+       * that could not be run. Other servers always tell the outcome.
+       */
+      silent?: true;
+    }
   /** The user pressed the keys to detach. The command goes on, as far as it can without its streams. */
   | { kind: "detached" };
 
 /** How attaching ended. */
 export type AttachEnd =
-  /** The streams ended, mostly since the container did. Its exit code is in its status only. */
+  /** The streams ended, mostly since the container did; its exit code is in its status only. */
   | { kind: "ended" }
   /** The runtime told an exit code, which runtimes mostly do not. */
   | ExecEnd;
@@ -162,7 +171,7 @@ export async function exec<const O extends SessionOptions = SessionOptions>(
     cri,
     options,
     async (asked, call) => (await cri.runtime.exec({ containerId, cmd, ...asked }, call)).url,
-    (exitCode) => ({ kind: "exited", exitCode }),
+    (status) => status,
   );
 }
 
@@ -184,9 +193,12 @@ export async function attach<const O extends SessionOptions = SessionOptions>(
     cri,
     options,
     async (asked, call) => (await cri.runtime.attach({ containerId, ...asked }, call)).url,
-    (exitCode) => (exitCode === 0 ? { kind: "ended" } : { kind: "exited", exitCode }),
+    (status) => (status.exitCode === 0 ? { kind: "ended" } : status),
   );
 }
+
+/** What the end of a command is for the caller. */
+type EndOf<End> = (status: ExecStatus & { kind: "exited" }) => End;
 
 /** Which streams the RPC asks for. */
 interface AskedStreams {
@@ -200,7 +212,7 @@ async function openSession<O extends SessionOptions, End>(
   cri: StreamingRuntime,
   options: SessionOptions = {},
   ask: (asked: AskedStreams, call: ReturnType<typeof callOptions>) => Promise<string>,
-  endOf: (exitCode: number) => End | ExecEnd,
+  endOf: EndOf<End | ExecEnd>,
 ): Promise<SessionStreams<O> & SessionControl<End>> {
   const wireOptions = readOptions(options);
   const { tty, stdin, stdout, stderr } = wireOptions;
@@ -273,7 +285,7 @@ function sessionOf<O extends SessionOptions, End>(
   wire: SessionWire,
   { signal, streams, tty }: SessionOptions,
   keys: Uint8Array | undefined,
-  endOf: (exitCode: number) => End | ExecEnd,
+  endOf: EndOf<End | ExecEnd>,
 ): SessionStreams<O> & SessionControl<End> {
   let detached = false;
   const exit = wire.status.then(
@@ -314,8 +326,8 @@ function sessionOf<O extends SessionOptions, End>(
   return session as unknown as SessionStreams<O> & SessionControl<End>;
 }
 
-function endOfStatus<End>(status: ExecStatus, endOf: (exitCode: number) => End): End {
-  if (status.kind === "exited") return endOf(status.exitCode);
+function endOfStatus<End>(status: ExecStatus, endOf: EndOf<End>): End {
+  if (status.kind === "exited") return endOf(status);
   const text = status.message || "the runtime gives no reason";
   throw new CriError("ERR_CRI_EXEC_FAILED", `the command could not be run: ${text}`, {
     details: status.message,

@@ -107,5 +107,5 @@ async function outcomeOf(
     for await (const chunk of error.readable) reader.push(chunk);
   };
   await Promise.all([collect(), error.remoteEnded, ...outputs.map((output) => output?.remoteEnded)]);
-  return reader.finish({ clean: true, silenceIsSuccess: version < 4 });
+  return reader.finish({ clean: true, silence: version < 4 ? "success" : "lost" });
 }

@@ -6,8 +6,9 @@
  * @module
  */
 import { request as httpRequest, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 import { CriError } from "../errors.ts";
 import { dialStream, type StreamTlsOptions } from "./dial.ts";
 import { displayStreamUrl, type StreamUrl, withoutToken } from "./stream-url.ts";
@@ -32,6 +33,12 @@ export interface SpdyUpgrade {
 
 /** Largest WebSocket message accepted; servers send what they read at once, 32 KiB at most. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * How long a server may take to end a connection after its close message, or to answer one. Nothing comes any more
+ * then, and servers that leave it to the client to end the connection are not waited for.
+ */
+const CLOSE_MS = 100;
 
 /** How much of the body of a refusal is kept. */
 const MAX_REFUSAL_BYTES = 1024;
@@ -114,14 +121,7 @@ export function upgradeToWebSocket<T>(
     const websocket = new WebSocket(
       new URL(`${url.secure ? "wss" : "ws"}://${url.authority}${url.path}`),
       [...protocols],
-      {
-        createConnection: () => socket,
-        followRedirects: false,
-        perMessageDeflate: false,
-        maxPayload: MAX_MESSAGE_BYTES,
-        // Text messages are base64, and are checked as such.
-        skipUTF8Validation: true,
-      },
+      webSocketOptions(socket),
     );
     const settle = (outcome: () => void) => {
       signal.removeEventListener("abort", onAbort);
@@ -143,6 +143,19 @@ export function upgradeToWebSocket<T>(
     });
     websocket.on("open", () => settle(() => resolve(use(websocket))));
   });
+}
+
+function webSocketOptions(socket: Socket): ClientOptions {
+  const options = {
+    createConnection: () => socket,
+    followRedirects: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+    closeTimeout: CLOSE_MS,
+    // Text messages are base64, and are checked as such.
+    skipUTF8Validation: true,
+  };
+  return options;
 }
 
 /** What an answer that is no upgrade says. The start of its body is kept, for at most a second. */

@@ -30,9 +30,6 @@ import {
 /** Payload of the messages that carry stdin. Each is one frame: servers take a part of a message for a message. */
 const MAX_STDIN_BYTES = 32 * 1024;
 
-/** How long a server may take to answer a close. */
-const LINGER_MS = 1000;
-
 /** The session on a WebSocket that has just been opened, and from which no message has been read. */
 export function webSocketWire(websocket: WebSocket, options: WireOptions): SessionWire {
   const protocol = websocket.protocol;
@@ -45,6 +42,11 @@ export function webSocketWire(websocket: WebSocket, options: WireOptions): Sessi
   const stdout = inflow("stdout");
   const stderr = inflow("stderr");
   const reader = createStatusReader(statusForm);
+  /**
+   * Whether the first message was an empty one; undefined as long as there was none. It is with all servers but
+   * conmon-rs, which is also the only one that may send no status in JSON.
+   */
+  let begins: boolean | undefined;
   let settle: { resolve(status: ExecStatus): void; reject(error: unknown): void } | undefined;
   const status = new Promise<ExecStatus>((resolve, reject) => {
     settle = { resolve, reject };
@@ -102,6 +104,7 @@ export function webSocketWire(websocket: WebSocket, options: WireOptions): Sessi
     if (!settle) return;
     try {
       const message = decodeChannelMessage(data as Buffer, encoding);
+      begins ??= message?.payload.length === 0;
       if (message?.channel === CHANNEL.stdout) stdout?.push(message.payload);
       else if (message?.channel === CHANNEL.stderr) stderr?.push(message.payload);
       else if (message?.channel === CHANNEL.status) reader.push(message.payload);
@@ -119,10 +122,9 @@ export function webSocketWire(websocket: WebSocket, options: WireOptions): Sessi
   });
   websocket.on("close", (code: number) => {
     if (!settle) return;
-    // Version 4 always has a status. Where version 5 has none, the server is one that tells only failures.
-    const silenceIsSuccess = statusForm === "text" || canCloseChannel;
+    const silence = statusForm === "text" ? "success" : canCloseChannel && !begins ? "unclear" : "lost";
     try {
-      finish({ status: reader.finish({ clean: code === 1000, silenceIsSuccess }) });
+      finish({ status: reader.finish({ clean: code === 1000, silence }) });
     } catch (error) {
       const broken = code !== 1000 && error instanceof CriError && error.code === "ERR_CRI_STREAM_PROTOCOL";
       finish({ error: broken ? lostSession("it broke off within its outcome", error) : error });
@@ -143,11 +145,9 @@ export function webSocketWire(websocket: WebSocket, options: WireOptions): Sessi
     end(...reason) {
       if (settle) finish(reason.length > 0 ? { error: reason[0] } : { left: true });
       websocket.close(1000);
-      // A server that does not answer, and data that is on its way, are not waited for.
+      // The answer is read even if the streams are full.
       websocket.resume();
-      const timer = setTimeout(() => websocket.terminate(), LINGER_MS);
-      timer.unref();
-      return closed.finally(() => clearTimeout(timer));
+      return closed;
     },
   };
 }

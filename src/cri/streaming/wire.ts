@@ -41,6 +41,9 @@ export interface SessionWire {
   end(error?: unknown): Promise<void>;
 }
 
+/** What it means that there is no status at all. */
+export type Silence = "success" | "unclear" | "lost";
+
 const MAX_STATUS_BYTES = 64 * 1024;
 
 /** Collects what comes over the channel or stream of the status. */
@@ -52,7 +55,7 @@ export interface StatusReader {
    *
    * @throws {CriError} `ERR_CRI_CONNECTION_LOST` if there is none.
    */
-  finish(end: { clean: boolean; silenceIsSuccess: boolean }): ExecStatus;
+  finish(end: { clean: boolean; silence: Silence }): ExecStatus;
 }
 
 /** A reader of a status as JSON or as text. */
@@ -67,12 +70,13 @@ export function createStatusReader(form: "json" | "text"): StatusReader {
       }
       parts.push(Uint8Array.from(chunk));
     },
-    finish({ clean, silenceIsSuccess }) {
+    finish({ clean, silence }) {
       const bytes = Buffer.concat(parts);
       if (bytes.length > 0 && form === "json") return parseExecStatus(bytes);
       // A text has no end of its own: only that of the connection shows that it is whole.
       if (clean && bytes.length > 0) return parseExecStatusText(bytes.toString());
-      if (clean && silenceIsSuccess) return { kind: "exited", exitCode: 0 };
+      if (clean && silence === "success") return { kind: "exited", exitCode: 0 };
+      if (clean && silence === "unclear") return { kind: "exited", exitCode: 0, silent: true };
       throw lostSession("it ended without an outcome");
     },
   };
