@@ -105,6 +105,8 @@ function createClient(
     "grpc.default_authority": tls?.sentName ?? "localhost",
     ...(tls ? { "grpc.ssl_target_name_override": tls.sentName } : {}),
     "grpc.max_receive_message_length": maxReceiveBytes,
+    "grpc-node.flow_control_window": WINDOW_BYTES,
+    "grpc.enable_channelz": 0,
     "grpc.enable_http_proxy": 0,
     "grpc.use_local_subchannel_pool": 1,
     "grpc.service_config_disable_resolution": 1,
@@ -120,6 +122,12 @@ function createClient(
 }
 
 const DEFAULT_KEEPALIVE_TIMEOUT_MS = 20_000;
+
+/**
+ * How much of its answers a runtime may send before they are read. With the 64 KiB of HTTP/2 a list of 1,000
+ * containers, which has a megabyte, waits sixteen times for the client to say that it has read so far.
+ */
+const WINDOW_BYTES = 8 * 1024 * 1024;
 
 function secured({ context, checkIdentity }: CriTls): ChannelCredentials {
   return credentials.createFromSecureContext(context, {
