@@ -3,25 +3,15 @@
  *
  *   node --conditions=lading-source bench/cri-decode.ts [--margin 0.25]
  */
-import { join } from "node:path";
 import { fromBinary, toJsonString } from "@bufbuild/protobuf";
-import { loadSync, type Options } from "@grpc/proto-loader";
 import { decodeMessage } from "../src/cri/decode/message.ts";
 import { ListContainersResponseSchema } from "../src/cri/index.ts";
 import { listOfContainers } from "./containers.ts";
 import { type Figure, formatTime, interleave, report } from "./interleave.ts";
+import { plainMethod } from "./plain-client.ts";
 
-/** The reader of a plain client: what `loadSync` makes of the same contract. */
-function plainReader(options: Options): (bytes: Buffer) => object {
-  const contract = loadSync(join(import.meta.dirname, "../proto/runtime/v1/api.proto"), options);
-  const service = contract["runtime.v1.RuntimeService"];
-  const method = service && "ListContainers" in service ? service.ListContainers : undefined;
-  if (typeof method !== "object") throw new Error("proto-loader has no ListContainers");
-  return method.responseDeserialize;
-}
-
-const asStrings = plainReader({ longs: String, enums: String, defaults: true });
-const asNumbers = plainReader({ longs: Number, defaults: true });
+const { responseDeserialize: asStrings } = plainMethod({ longs: String, enums: String });
+const { responseDeserialize: asNumbers } = plainMethod({ longs: Number });
 
 const figures: Figure[] = [];
 for (const count of [1000, 5000]) {
