@@ -122,20 +122,27 @@ async function runAttach(
   return { exitCode: 0 };
 }
 
+/** How long a connection goes on with one direction after the other has ended, in milliseconds. As in containerd. */
+const LINGER_MS = 1000;
+
 /** Joins a connection with a port of the loopback address. */
 async function connectLoopback(port: number, connection: Duplex): Promise<void> {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
-      socket.once("error", (error) =>
-        reject(new Error(`failed to connect to localhost:${port}`, { cause: error })),
-      );
+      socket.once("error", (cause) => {
+        reject(new Error(`failed to connect to localhost:${port} inside namespace`, { cause }));
+      });
     });
-    await Promise.all([
-      pipeline(connection, socket, { end: true }),
-      pipeline(socket, connection, { end: true }),
-    ]);
+    const stop = new AbortController();
+    const { signal } = stop;
+    const ways = [pipeline(connection, socket, { signal }), pipeline(socket, connection, { signal })];
+    const both = Promise.allSettled(ways);
+    await Promise.race(ways);
+    const timer = setTimeout(() => stop.abort(), LINGER_MS);
+    await both;
+    clearTimeout(timer);
   } finally {
     socket.destroy();
   }
