@@ -10,6 +10,23 @@ export type { CriApiVersion, CriCallOptions } from "./call.ts";
 export type { CriKeepalive } from "./channel.ts";
 export type { ServerStreamingFunction, ServiceFunctions, TypedService, UnaryFunction } from "./client.ts";
 export { type ConnectCriOptions, type CriConnection, connectCri } from "./connect.ts";
+export { type CrictlConfig, parseCrictlConfig, setCrictlConfig } from "./crictl-config.ts";
+export {
+  type CriEndpointFlags,
+  type CriSetting,
+  type CriSettingOrigin,
+  defaultCriEndpoints,
+  type ResolveCriEndpointsInput,
+  type ResolvedCriEndpoints,
+  resolveCriEndpoints,
+} from "./crictl-endpoints.ts";
+export {
+  type CriDiscovery,
+  type CriDiscoveryAttempt,
+  type DiscoverCriOptions,
+  type DiscoveredCri,
+  discoverCri,
+} from "./discover.ts";
 export {
   type CriEndpoint,
   formatCriEndpoint,
