@@ -101,9 +101,11 @@ function serial<T>(
   release: () => Promise<void>,
 ): AsyncIterableIterator<T, void> {
   let waiting = 0;
+  let left = false;
   let last: Promise<unknown> = Promise.resolve();
   return {
     next: () => {
+      if (left) return Promise.resolve({ done: true, value: undefined });
       const answer = waiting === 0 ? pull() : last.then(pull, pull);
       waiting++;
       const settled = () => {
@@ -113,6 +115,7 @@ function serial<T>(
       return answer;
     },
     return: async () => {
+      left = true;
       await release();
       return { done: true, value: undefined };
     },
