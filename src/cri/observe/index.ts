@@ -4,6 +4,24 @@
  * @module
  */
 export {
+  type ImageInfo,
+  type JsonFields,
+  mergeVerboseInfo,
+  type PodSandboxInfo,
+  type RuntimeInfo,
+  readImageInfo,
+  readPodSandboxInfo,
+  readRuntimeInfo,
+} from "../info.ts";
+export { type RuntimeFeatureSet, type RuntimeHandlerFeatureSet, readRuntimeFeatures } from "./features.ts";
+export {
+  formatInspect,
+  inspectContainer,
+  inspectImage,
+  inspectPodSandbox,
+  inspectRuntime,
+} from "./inspect.ts";
+export {
   type Delay,
   type PodStatsFailure,
   type PodStatsSample,
@@ -15,6 +33,7 @@ export {
   watchStats,
 } from "./sample-stats.ts";
 export { type ContainerUsage, type CpuSample, cpuPercent, type PodUsage } from "./stats.ts";
+export { nsToDate, nsToIso, toSafeNumber } from "./time.ts";
 export {
   type WatchContainersOptions,
   type WatchItem,
