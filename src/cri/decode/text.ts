@@ -34,7 +34,8 @@ export function createTexts(): Texts {
 export function readText(reader: Reader, texts: Texts | undefined): string {
   const length = readUint32(reader);
   const start = take(reader, length);
-  if (texts === undefined || length < 4 || length > LONGEST) return decode(reader, start, length);
+  if (length < 4) return readShort(reader, start, length);
+  if (texts === undefined || length > LONGEST) return decode(reader, start, length);
   const slot = slotOf(reader.view, start, length);
   const known = texts.values[slot];
   if (
@@ -69,6 +70,16 @@ function same(view: DataView, a: number, b: number, length: number): boolean {
     if (view.getUint32(a + at, true) !== view.getUint32(b + at, true)) return false;
   }
   return view.getUint32(a + last, true) === view.getUint32(b + last, true);
+}
+
+/** Up to three bytes; asking the buffer for a string takes longer than making one of these. */
+function readShort(reader: Reader, start: number, length: number): string {
+  const [a = 0, b = 0, c = 0] = [reader.bytes[start], reader.bytes[start + 1], reader.bytes[start + 2]];
+  if (length === 0) return "";
+  if (length === 1 && a < 0x80) return String.fromCharCode(a);
+  if (length === 2 && (a | b) < 0x80) return String.fromCharCode(a, b);
+  if (length === 3 && (a | b | c) < 0x80) return String.fromCharCode(a, b, c);
+  return decode(reader, start, length);
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
