@@ -25,7 +25,10 @@ export async function listen(path: string, accept: (connection: Duplex) => void)
   const server = createServer((socket) => {
     sockets.add(socket);
     const [near, far] = duplexPair();
-    const outgoing = frameWatcher(() => cutting, cut);
+    const outgoing = frameWatcher(
+      () => cutting,
+      () => socket.once("finish", cut),
+    );
     const end = () => {
       sockets.delete(socket);
       for (const stream of [near, far, outgoing, socket]) stream.destroy();
@@ -57,35 +60,33 @@ const FRAME_HEADER = 9;
 const DATA_FRAME = 0;
 
 /** Passes HTTP/2 frames on; when it is to cut, only the first half of the next DATA frame that has something. */
-function frameWatcher(isCutting: () => boolean, cut: () => void): Transform {
+function frameWatcher(isCutting: () => boolean, onCut: () => void): Transform {
   let rest: Buffer = Buffer.alloc(0);
-  /** Bytes of the present frame that are still to come. */
+  /** Bytes of the present frame that are still to go out. */
   let open = 0;
+  let last = false;
   return new Transform({
     transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback) {
       rest = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
-      const out: Buffer[] = [];
       while (rest.length > 0) {
-        if (open > 0) {
-          out.push(rest.subarray(0, open));
-          const passed = Math.min(open, rest.length);
-          rest = rest.subarray(passed);
-          open -= passed;
-          continue;
+        if (open === 0) {
+          if (rest.length < FRAME_HEADER) break;
+          const length = rest.readUIntBE(0, 3);
+          last = isCutting() && rest[3] === DATA_FRAME && length > 1;
+          open = FRAME_HEADER + (last ? Math.floor(length / 2) : length);
         }
-        if (rest.length < FRAME_HEADER) break;
-        const length = rest.readUIntBE(0, 3);
-        if (isCutting() && rest[3] === DATA_FRAME && length > 1) {
-          const half = Buffer.concat([...out, rest.subarray(0, FRAME_HEADER + Math.floor(length / 2))]);
-          rest = Buffer.alloc(0);
-          this.push(half);
-          // What was pushed has to leave first.
-          setImmediate(cut);
+        const part = rest.subarray(0, open);
+        rest = rest.subarray(part.length);
+        open -= part.length;
+        this.push(part);
+        if (last && open === 0) {
+          // The socket ends when this has left. What comes behind is never taken.
+          this.push(null);
+          onCut();
           return;
         }
-        open = FRAME_HEADER + length;
       }
-      done(null, Buffer.concat(out));
+      done();
     },
   });
 }
