@@ -144,7 +144,11 @@ export function spdyConnection(socket: Duplex, options: SpdyConnectionOptions): 
     onStream(stream.outside);
   };
 
+  const wasOpened = (id: number) => (id % 2 === nextId % 2 ? id < nextId : id <= lastPeerId);
   const receive = (frame: SpdyFrame) => {
+    if ((frame.kind === "DATA" || frame.kind === "SYN_REPLY") && !wasOpened(frame.streamId)) {
+      throw new CriError("ERR_CRI_STREAM_PROTOCOL", `stream ${frame.streamId} was never opened`);
+    }
     switch (frame.kind) {
       case "DATA": {
         // What is still on its way to a stream that was reset has no place to go.

@@ -175,6 +175,7 @@ async function readRefusal(response: IncomingMessage, url: StreamUrl): Promise<C
   });
   clearTimeout(timer);
   const statusCode = response.statusCode ?? 0;
+  if (statusCode < 200) return notToProtocol(url, `HTTP ${statusCode} that begins nothing`);
   const body = Buffer.concat(parts).subarray(0, MAX_REFUSAL_BYTES).toString();
   const details = withoutToken(body, url)
     .replace(/[\p{Cc}\s]+/gu, " ")
