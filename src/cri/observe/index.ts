@@ -22,6 +22,13 @@ export {
   inspectRuntime,
 } from "./inspect.ts";
 export {
+  type DroppedMetric,
+  type DroppedMetricReason,
+  type PrometheusText,
+  type PrometheusTextOptions,
+  toPrometheusText,
+} from "./metrics-text.ts";
+export {
   type Delay,
   type PodStatsFailure,
   type PodStatsSample,
