@@ -13,6 +13,7 @@ export {
   readPodSandboxInfo,
   readRuntimeInfo,
 } from "../info.ts";
+export { type CgroupDriverDetection, cgroupDriverOfContainerd, detectCgroupDriver } from "./cgroup-driver.ts";
 export { type RuntimeFeatureSet, type RuntimeHandlerFeatureSet, readRuntimeFeatures } from "./features.ts";
 export {
   formatInspect,
