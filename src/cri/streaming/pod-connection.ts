@@ -156,7 +156,8 @@ export function webSocketPodConnection(
     },
     write(chunk: Uint8Array, _encoding, callback) {
       const next = (at: number) => {
-        if (at >= chunk.length) return callback();
+        // The pod has ended the connection, and what is written now goes nowhere, as with a socket.
+        if (at >= chunk.length || websocket.readyState !== websocket.OPEN) return callback();
         const part = chunk.subarray(at, at + MAX_WRITE_BYTES);
         websocket.send(encodeChannelMessage(0, part, encoding), (error) => {
           if (error) callback(asError(error));
@@ -212,6 +213,7 @@ export function webSocketPodConnection(
     if (message !== "") duplex.destroy(forwardFailed(port, message));
     else if (code !== 1000) duplex.destroy(lostConnection(`the WebSocket was cut (${code})`));
     else if (!duplex.destroyed) duplex.push(null);
+    void once(duplex, "end").then(() => duplex.destroy());
   });
   return duplex;
 }

@@ -99,7 +99,7 @@ export async function portForward(
   };
   const shut = async (reason: unknown) => {
     ended.abort(reason);
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) cut(socket);
     tunnel.end();
     await Promise.all(listeners.map((listener) => listener.close()));
   };
