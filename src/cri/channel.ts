@@ -162,7 +162,8 @@ function targetOf({ protocol, address }: CriEndpoint): string {
   return protocol === "unix" ? `unix://${address}` : `unix:${address}`;
 }
 
-function openSocket(endpoint: CriEndpoint, tls: CriTls | undefined): Socket {
+/** A socket to an endpoint that is about to be connected. Listen for its errors. */
+export function openSocket(endpoint: CriEndpoint, tls: CriTls | undefined): Socket {
   if (endpoint.protocol !== "tcp") return connectSocket(endpoint.address);
   if (!tls) return connectSocket(portOf(endpoint), hostOf(endpoint));
   return connectTls({

@@ -20,6 +20,8 @@ export {
   type ResolvedCriEndpoints,
   resolveCriEndpoints,
 } from "./crictl-endpoints.ts";
+export { type CriDiagnosis, type DiagnoseCriOptions, diagnoseCri } from "./diagnose.ts";
+export type { CriFacts, CriState, CriStateText } from "./diagnosis.ts";
 export {
   type CriDiscovery,
   type CriDiscoveryAttempt,
@@ -33,6 +35,7 @@ export {
   type ParseCriEndpointOptions,
   parseCriEndpoint,
 } from "./endpoint.ts";
+export type { CriFileAccess } from "./endpoint-look.ts";
 export {
   CriError,
   type CriErrorCode,
