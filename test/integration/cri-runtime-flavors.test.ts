@@ -8,7 +8,7 @@ import {
   RuntimeService,
   readContainerInfo,
 } from "../../src/cri/index.ts";
-import { withRuntime } from "./cri-runtime-setup.ts";
+import { collect, withRuntime } from "./cri-runtime-setup.ts";
 
 const FOREVER = { command: ["sleep", "infinity"] };
 
@@ -31,25 +31,49 @@ test("every RPC of the newest table is answered by the runtime and not as unknow
     }
   }));
 
-for (const [release, method, known] of [
-  ["0.22", "podSandboxStats", false],
-  ["0.23", "podSandboxStats", true],
-  ["0.24", "checkpointContainer", false],
-  ["0.25", "checkpointContainer", true],
-  ["0.25", "listMetricDescriptors", false],
-  ["0.26", "listMetricDescriptors", true],
-  ["0.27", "runtimeConfig", false],
-  ["0.28", "runtimeConfig", true],
-  ["0.32", "updatePodSandboxResources", false],
-  ["0.33", "updatePodSandboxResources", true],
-  ["0.36", "restorePod", false],
-  ["0.37", "restorePod", true],
+for (const [flavor, release, method, known] of [
+  ["containerd", "0.22", "podSandboxStats", false],
+  ["containerd", "0.23", "podSandboxStats", true],
+  ["containerd", "0.30", "checkpointContainer", false],
+  ["containerd", "0.31", "checkpointContainer", true],
+  ["cri-o", "0.24", "checkpointContainer", false],
+  ["cri-o", "0.25", "checkpointContainer", true],
+  ["containerd", "0.33", "listMetricDescriptors", false],
+  ["containerd", "0.34", "listMetricDescriptors", true],
+  ["cri-o", "0.29", "listPodSandboxMetrics", false],
+  ["cri-o", "0.30", "listPodSandboxMetrics", true],
+  ["cri-o", "0.27", "runtimeConfig", false],
+  ["cri-o", "0.28", "runtimeConfig", true],
+  ["containerd", "0.34", "updatePodSandboxResources", false],
+  ["containerd", "0.36", "updatePodSandboxResources", true],
+  ["cri-o", "0.36", "restorePod", false],
+  ["cri-o", "0.37", "restorePod", true],
 ] as const) {
-  test(`a runtime of release ${release} ${known ? "has" : "does not have"} ${method}`, () =>
-    withRuntime({ release }, async ({ cri }) => {
+  test(`${flavor} of release ${release} ${known ? "has" : "does not have"} ${method}`, () =>
+    withRuntime({ flavor, release }, async ({ cri }) => {
       const outcome: unknown = await cri.runtime[method]({}).catch((error: unknown) => error);
       const code = outcome instanceof Error && "code" in outcome ? outcome.code : "";
       assert.equal(code !== "ERR_CRI_UNIMPLEMENTED", known);
+    }));
+}
+
+for (const [flavor, release, events, lists] of [
+  ["containerd", "0.25", false, false],
+  ["containerd", "0.36", true, false],
+  ["containerd", "0.37", true, true],
+  ["cri-o", "0.24", false, false],
+  ["cri-o", "0.35", true, false],
+  ["cri-o", "0.36", true, true],
+] as const) {
+  test(`${flavor} of release ${release}: events ${events}, streamed lists ${lists}`, () =>
+    withRuntime({ flavor, release, events: "ends-at-once" }, async ({ cri }) => {
+      const knows = async (answers: AsyncIterable<unknown>) => {
+        const error: unknown = await collect(answers).catch((reason: unknown) => reason);
+        return !(error instanceof Error && "code" in error && error.code === "ERR_CRI_UNIMPLEMENTED");
+      };
+      assert.equal(await knows(cri.runtime.getContainerEvents({})), events);
+      assert.equal(await knows(cri.runtime.streamContainers({})), lists);
+      assert.equal(await knows(cri.image.streamImages({})), lists);
     }));
 }
 

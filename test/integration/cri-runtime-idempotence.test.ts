@@ -66,3 +66,21 @@ for (const flavor of ["containerd", "cri-o"] as const) {
       assert.equal((await cri.image.imageStatus({ image })).image, undefined);
     }));
 }
+
+test("containerd 1.6 refuses to stop a sandbox that is not there, and removes one", () =>
+  withRuntime({ release: "0.25" }, async ({ cri }) => {
+    await assert.rejects(cri.runtime.stopPodSandbox({ podSandboxId: "absent" }), {
+      code: "ERR_CRI_NOT_FOUND",
+    });
+    await cri.runtime.removePodSandbox({ podSandboxId: "absent" });
+  }));
+
+test("an empty id is refused, also where one that leads nowhere is not", () =>
+  withRuntime({}, async ({ cri }) => {
+    const error = { code: "ERR_CRI_UNKNOWN", details: /: Prefix can't be empty$/ };
+    await assert.rejects(cri.runtime.stopPodSandbox({}), error);
+    await assert.rejects(cri.runtime.removePodSandbox({}), error);
+    await assert.rejects(cri.runtime.stopContainer({}), error);
+    await assert.rejects(cri.runtime.removeContainer({}), error);
+    await assert.rejects(cri.runtime.containerStatus({}), error);
+  }));

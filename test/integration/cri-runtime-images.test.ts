@@ -32,8 +32,8 @@ test("an image that was pulled has one id in every answer, its tags, digests, si
     },
   ));
 
-test("an image is found by tag, digest, id and a beginning of its id", () =>
-  withRuntime({ images: [{ name: "app:1", digest: DIGEST, id: ID }] }, async ({ cri }) => {
+test("an image is found by tag, digest, id and a beginning of its id, and listed by them in CRI-O", () =>
+  withRuntime({ flavor: "cri-o", images: [{ name: "app:1", digest: DIGEST, id: ID }] }, async ({ cri }) => {
     for (const image of [
       "app:1",
       `app@${DIGEST}`,
@@ -50,6 +50,13 @@ test("an image is found by tag, digest, id and a beginning of its id", () =>
       assert.equal((await cri.image.imageStatus({ image: { image } })).image, undefined, image);
       assert.deepEqual((await cri.image.listImages({ filter: { image: { image } } })).images, [], image);
     }
+  }));
+
+test("containerd lists all images, whatever the filter says", () =>
+  withRuntime({}, async ({ cri }) => {
+    const filter = { image: { image: "busybox" } };
+    assert.equal((await cri.image.listImages({ filter })).images.length, 2);
+    assert.equal((await collect(cri.image.streamImages({ filter })))[0]?.images.length, 2);
   }));
 
 test("tags of one digest are one image, and removing it by any of them removes all", () =>

@@ -16,9 +16,10 @@ import {
 } from "../../cri/index.ts";
 import type { ServiceHandlers } from "../../cri/serve.ts";
 import { createContainer, startContainer } from "./container-life.ts";
-import { mustFind, noSuchContainer, noSuchSandbox, quote, unknown } from "./refusals.ts";
+import { mustFindContainer, mustFindSandbox } from "./lookups.ts";
+import { quote, unknown } from "./refusals.ts";
 import { runSandbox } from "./sandboxes.ts";
-import { type ContainerRecord, containersOf, findById, newId, type SandboxRecord } from "./state.ts";
+import { type ContainerRecord, containersOf, newId, type SandboxRecord } from "./state.ts";
 import { stateName } from "./statuses.ts";
 import type { RuntimeWorld } from "./world.ts";
 
@@ -31,24 +32,22 @@ export interface Checkpoint {
 
 /** Handlers of the RPCs about checkpoints. */
 export function checkpointHandlers(world: RuntimeWorld): ServiceHandlers<typeof RuntimeService> {
-  const { state, flavor } = world;
+  const { state } = world;
   return {
     checkpointContainer: async ({ containerId, location }) => {
-      const found = findById(state.containers, containerId);
-      const container = mustFind(found, flavor, containerId, noSuchContainer(flavor, containerId));
+      const container = mustFindContainer(world, containerId);
       assertRunning(container);
       await writeArchive(world, location, { pod: undefined, containers: [container.config] });
       return {};
     },
     checkpointPod: async ({ podSandboxId, outputPath, containerIds }) => {
-      const found = findById(state.sandboxes, podSandboxId);
-      const sandbox = mustFind(found, flavor, podSandboxId, noSuchSandbox(flavor, podSandboxId));
+      const sandbox = mustFindSandbox(world, podSandboxId);
       const running = containersOf(state, sandbox).filter(
         (container) => container.state === ContainerState.CONTAINER_RUNNING,
       );
       const chosen = containerIds.map((id) => {
-        const container = containersOf(state, sandbox).find((each) => each.id.startsWith(id) && id !== "");
-        if (!container) throw noSuchContainer(flavor, id);
+        const container = mustFindContainer(world, id);
+        if (container.sandbox !== sandbox) throw unknown(`container ${quote(id)} is not of the pod`);
         assertRunning(container);
         return container;
       });

@@ -8,6 +8,7 @@ import {
   type ContainerConfig,
   ContainerEventType,
   ContainerState,
+  type CriError,
   PodSandboxState,
 } from "../../cri/index.ts";
 import { createInput, tellListeners } from "./container-io.ts";
@@ -15,8 +16,8 @@ import { openContainerLog } from "./container-log.ts";
 import { mustHaveImage, type StoredImage } from "./images.ts";
 import { containerName, releaseNames, reserveName } from "./names.ts";
 import { type ProcessExit, startProcess } from "./processes.ts";
-import { findProgram } from "./programs.ts";
-import { quote, unknown } from "./refusals.ts";
+import { findProgram, whyNoProgram } from "./programs.ts";
+import { notFound, quote, unknown } from "./refusals.ts";
 import { type ContainerRecord, containersOf, newId, type SandboxRecord } from "./state.ts";
 import { containerStatus, sandboxStatus, stateName } from "./statuses.ts";
 import type { RuntimeWorld } from "./world.ts";
@@ -30,11 +31,9 @@ export function createContainer(
   const { state, flavor } = world;
   if (!config?.metadata) throw unknown("container config must include metadata");
   if (sandbox.state !== PodSandboxState.SANDBOX_READY) {
-    throw unknown(
-      flavor === "containerd"
-        ? `failed to get sandbox container task: no running task found: sandbox ${quote(sandbox.id)}`
-        : `CreateContainer failed as the sandbox was stopped: ${sandbox.id}`,
-    );
+    throw flavor === "containerd"
+      ? notFound("failed to get sandbox container task: no running task found: task not found: not found")
+      : unknown(`CreateContainer failed as the sandbox was stopped: ${sandbox.id}`);
   }
   const image = mustHaveImage(world.images, config.image?.image ?? "");
   for (const { image: volume } of config.mounts) {
@@ -45,7 +44,7 @@ export function createContainer(
   const command = commandOf(config, image);
   if (command.length === 0) throw unknown("failed to generate spec: no command specified");
   if (flavor === "cri-o" && !findProgram(world.programs, command)) {
-    throw unknown(`container create failed: executable file ${quote(command[0] ?? "")} not found in $PATH`);
+    throw unknown(`container create failed: ${whyNoProgram(command)}`);
   }
   const id = newId();
   const { name, attempt } = config.metadata;
@@ -88,12 +87,12 @@ export function createContainer(
 /** Starts a container that was made. */
 export async function startContainer(world: RuntimeWorld, container: ContainerRecord): Promise<void> {
   if (container.state !== ContainerState.CONTAINER_CREATED || container.process) {
-    throw unknown(`container ${quote(container.id)} is in ${stateName(container.state)} state`);
+    throw cannotStart(container);
   }
   const program = findProgram(world.programs, container.command);
   if (!program) {
-    const text = `exec: ${quote(container.command[0] ?? "")}: executable file not found in $PATH`;
-    const message = `failed to create containerd task: failed to create shim task: ${text}: unknown`;
+    const text = `OCI runtime create failed: runc create failed: ${whyNoProgram(container.command)}: unknown`;
+    const message = `failed to create containerd task: failed to create shim task: ${text}`;
     finish(world, container, { exitCode: 128, reason: "StartError", message });
     throw unknown(message);
   }
@@ -102,7 +101,7 @@ export async function startContainer(world: RuntimeWorld, container: ContainerRe
   // What waits for the log is not alone: the container may be gone by now, or started by another call.
   if (container.state !== ContainerState.CONTAINER_CREATED || container.process) {
     await log?.close();
-    throw unknown(`container ${quote(container.id)} is in ${stateName(container.state)} state`);
+    throw cannotStart(container);
   }
   const { input } = container;
   const process = startProcess({
@@ -134,6 +133,12 @@ export async function startContainer(world: RuntimeWorld, container: ContainerRe
   announce(world, container, ContainerEventType.CONTAINER_STARTED_EVENT);
 }
 
+function cannotStart({ id, state }: ContainerRecord): CriError {
+  return unknown(
+    `failed to set starting state for container ${quote(id)}: container is in ${stateName(state)} state`,
+  );
+}
+
 /** Ends a container that runs, at once. */
 export async function endContainer(container: ContainerRecord): Promise<void> {
   container.process?.kill("SIGKILL");
@@ -161,9 +166,7 @@ function finish(
   { exitCode, reason, message }: Finish,
 ): void {
   container.state = ContainerState.CONTAINER_EXITED;
-  // One that never started has no start of its own: runtimes write the same time.
   container.finishedAt = world.now();
-  container.startedAt = container.startedAt || container.finishedAt;
   Object.assign(container, { exitCode, reason, message });
   announce(world, container, ContainerEventType.CONTAINER_STOPPED_EVENT);
 }

@@ -9,36 +9,37 @@ import { createFromImageOrCheckpoint } from "./checkpoints.ts";
 import { endContainer, removeContainer, startContainer } from "./container-life.ts";
 import { containerInfo } from "./flavor-info.ts";
 import { filterContainers, inBatches } from "./lists.ts";
-import { mayFind, mustFind, noSuchContainer, noSuchSandbox, quote, unknown } from "./refusals.ts";
+import { mayFindContainer, mustFindContainer, mustFindSandbox } from "./lookups.ts";
+import { quote, unknown } from "./refusals.ts";
 import { stopSignalName } from "./signals.ts";
-import { type ContainerRecord, findById } from "./state.ts";
-import { containerItem, containerStatus, stateName } from "./statuses.ts";
+import type { ContainerRecord } from "./state.ts";
+import { containerItem, containerStatus } from "./statuses.ts";
 import type { RuntimeWorld } from "./world.ts";
 
 /** Handlers of the RPCs about containers. */
 export function containerHandlers(world: RuntimeWorld): ServiceHandlers<typeof RuntimeService> {
-  const { state, flavor } = world;
-  const must = (id: string) =>
-    mustFind(findById(state.containers, id), flavor, id, noSuchContainer(flavor, id));
-  const may = (id: string) => mayFind(findById(state.containers, id), flavor, id);
+  const { state } = world;
   return {
     createContainer: async ({ podSandboxId, config }) => {
-      const found = findById(state.sandboxes, podSandboxId);
-      const sandbox = mustFind(found, flavor, podSandboxId, noSuchSandbox(flavor, podSandboxId));
+      const sandbox = mustFindSandbox(
+        world,
+        podSandboxId,
+        `failed to find sandbox id ${quote(podSandboxId)}`,
+      );
       const container = await createFromImageOrCheckpoint(world, sandbox, config);
       return { containerId: container.id };
     },
     startContainer: async ({ containerId }) => {
-      await startContainer(world, must(containerId));
+      await startContainer(world, mustFindContainer(world, containerId));
       return {};
     },
     stopContainer: async ({ containerId, timeout }, call) => {
-      const container = may(containerId);
+      const container = mayFindContainer(world, containerId);
       if (container) await stopContainer(container, timeout, call);
       return {};
     },
     removeContainer: async ({ containerId }) => {
-      const container = may(containerId);
+      const container = mayFindContainer(world, containerId);
       if (container) await removeContainer(world, container);
       return {};
     },
@@ -50,26 +51,21 @@ export function containerHandlers(world: RuntimeWorld): ServiceHandlers<typeof R
       for (const containers of inBatches(items, world.listBatchSize)) yield { containers };
     },
     containerStatus: ({ containerId, verbose }) => {
-      const container = must(containerId);
+      const container = mustFindContainer(world, containerId);
       return {
         status: containerStatus(container),
         info: verbose ? containerInfo(world, container) : {},
       };
     },
     updateContainerResources: ({ containerId, linux, windows }) => {
-      const container = must(containerId);
-      if (container.state === ContainerState.CONTAINER_EXITED) {
-        throw unknown(
-          `cannot update container ${quote(container.id)}: it is in ${stateName(container.state)} state`,
-        );
-      }
+      const container = mustFindContainer(world, containerId, "failed to find container");
       if (linux) container.linux = merged(container.linux, linux);
       if (windows) container.windows = merged(container.windows, windows);
       container.process?.checkMemory();
       return {};
     },
     reopenContainerLog: async ({ containerId }) => {
-      const container = must(containerId);
+      const container = mustFindContainer(world, containerId);
       if (container.state !== ContainerState.CONTAINER_RUNNING) throw unknown("container is not running");
       await container.log?.reopen();
       return {};

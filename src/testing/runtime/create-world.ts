@@ -7,9 +7,9 @@ import { createEventHub } from "./events.ts";
 import { defaultImages } from "./image-types.ts";
 import { createImageStore } from "./images.ts";
 import { machineClock } from "./nanoseconds.ts";
-import type { ExecSyncTimeout, RuntimeFlavor, StartCriRuntimeOptions } from "./options.ts";
+import type { StartCriRuntimeOptions } from "./options.ts";
 import { defaultPrograms } from "./programs.ts";
-import { type CriRelease, isAtLeast, NEWEST_RELEASE } from "./releases.ts";
+import { NEWEST_RELEASE } from "./releases.ts";
 import { emptyState } from "./state.ts";
 import type { RuntimeWorld } from "./world.ts";
 
@@ -25,7 +25,7 @@ export function createWorld(options: StartCriRuntimeOptions, folder: string): Ru
     programs: { ...defaultPrograms(), ...options.programs },
     handlers: options.handlers ?? ["runc"],
     eventsMode: options.events ?? "on",
-    execSyncTimeout: options.execSyncTimeout ?? execSyncTimeoutOf(flavor, release),
+    execSyncTimeout: options.execSyncTimeout ?? (flavor === "cri-o" ? "exit-minus-one" : "deadline-exceeded"),
     listBatchSize,
     podIps: options.podIps ?? defaultPodIps,
     folder,
@@ -36,11 +36,6 @@ export function createWorld(options: StartCriRuntimeOptions, folder: string): Ru
     networkReady: true,
     now: options.now ?? machineClock(),
   };
-}
-
-function execSyncTimeoutOf(flavor: RuntimeFlavor, release: CriRelease): ExecSyncTimeout {
-  if (flavor === "cri-o") return "exit-minus-one";
-  return isAtLeast(release, "0.31") ? "deadline-exceeded" : "exit-137";
 }
 
 function defaultPodIps(index: number): string[] {

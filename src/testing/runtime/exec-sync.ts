@@ -11,11 +11,12 @@ import {
 } from "../../cri/index.ts";
 import type { MessageInitShape, ServedCall } from "../../cri/serve.ts";
 import { createInput } from "./container-io.ts";
+import { mustFindContainer } from "./lookups.ts";
 import { type OutputStream, type RunningProcess, startProcess } from "./processes.ts";
 import type { ProgramTerminalSize } from "./program-types.ts";
-import { findProgram } from "./programs.ts";
-import { mustFind, noSuchContainer, notFound, quote, unknown } from "./refusals.ts";
-import { type ContainerRecord, findById } from "./state.ts";
+import { findProgram, whyNoProgram } from "./programs.ts";
+import { notFound, quote, unknown } from "./refusals.ts";
+import { type ContainerRecord, newId } from "./state.ts";
 import { stateName } from "./statuses.ts";
 import type { RuntimeWorld } from "./world.ts";
 
@@ -42,13 +43,15 @@ export function startExec(
   command: readonly string[],
   options: ExecProcessOptions,
 ): RunningProcess {
-  assertRunning(world, container);
+  assertRunning(world, container, "failed to exec in container: ");
   const program = findProgram(world.programs, command);
   if (!program) {
-    const text = `exec: ${quote(command[0] ?? "")}: executable file not found in $PATH`;
-    throw world.flavor === "containerd"
-      ? notFound(`failed to exec in container: failed to start exec: ${text}: unknown`)
-      : unknown(`command error: ${text}`);
+    const text = `OCI runtime exec failed: exec failed: ${whyNoProgram(command)}: unknown`;
+    throw unknown(
+      world.flavor === "containerd"
+        ? `failed to exec in container: failed to start exec ${quote(newId())}: ${text}`
+        : `command error: ${text}`,
+    );
   }
   const process = startProcess({
     ...options,
@@ -65,10 +68,10 @@ export function startExec(
 }
 
 /** Fails for a container that does not run. */
-export function assertRunning({ flavor }: RuntimeWorld, { id, state }: ContainerRecord): void {
+export function assertRunning({ flavor }: RuntimeWorld, { id, state }: ContainerRecord, context = ""): void {
   if (state === ContainerState.CONTAINER_RUNNING) return;
   throw flavor === "containerd"
-    ? unknown(`container is in ${stateName(state)} state`)
+    ? unknown(`${context}container is in ${stateName(state)} state`)
     : notFound(`container is not created or running: ${id}`);
 }
 
@@ -78,8 +81,8 @@ export async function execSync(
   { containerId, cmd, timeout }: ExecSyncRequest,
   call: ServedCall,
 ): Promise<MessageInitShape<typeof ExecSyncResponseSchema>> {
-  const found = findById(world.state.containers, containerId);
-  const container = mustFind(found, world.flavor, containerId, noSuchContainer(world.flavor, containerId));
+  const inStore = `failed to find container ${quote(containerId)} in store`;
+  const container = mustFindContainer(world, containerId, `failed to exec in container: ${inStore}`);
   const output = { stdout: capture(), stderr: capture() };
   const input = createInput({ stdin: false });
   const process = startExec(world, container, cmd, {

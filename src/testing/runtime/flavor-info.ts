@@ -20,6 +20,7 @@ export function versionOf({ flavor, release }: RuntimeWorld): { name: string; ve
   const [, minor = ""] = release.split(".");
   if (flavor === "cri-o") return { name: "cri-o", version: `1.${minor}.0` };
   const versions = [
+    ["0.37", "2.4.0"],
     ["0.36", "2.3.0"],
     ["0.34", "2.2.0"],
     ["0.32", "2.1.0"],

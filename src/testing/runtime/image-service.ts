@@ -4,7 +4,13 @@
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AuthConfig, CriError, type ImageSchema, type ImageService } from "../../cri/index.ts";
+import {
+  type AuthConfig,
+  CriError,
+  type ImageFilter,
+  type ImageSchema,
+  type ImageService,
+} from "../../cri/index.ts";
 import type { MessageInitShape, ServedCall, ServiceHandlers } from "../../cri/serve.ts";
 import { imageInfo } from "./flavor-info.ts";
 import type { KnownImage } from "./image-types.ts";
@@ -17,15 +23,17 @@ import type { RuntimeWorld } from "./world.ts";
 /** Handlers of the RPCs about images. */
 export function imageHandlers(world: RuntimeWorld): ServiceHandlers<typeof ImageService> {
   const { images } = world;
-  const select = (text: string) => {
-    if (text === "") return images.list();
+  const select = (filter: ImageFilter | undefined) => {
+    const text = filter?.image?.image ?? "";
+    // containerd lists all images, whatever the filter says.
+    if (text === "" || world.flavor === "containerd") return images.list();
     const image = images.find(text);
     return image ? [image] : [];
   };
   return {
-    listImages: ({ filter }) => ({ images: select(filter?.image?.image ?? "").map(imageItem) }),
+    listImages: ({ filter }) => ({ images: select(filter).map(imageItem) }),
     streamImages: function* ({ filter }) {
-      const items = select(filter?.image?.image ?? "").map(imageItem);
+      const items = select(filter).map(imageItem);
       for (const batch of inBatches(items, world.listBatchSize)) yield { images: batch };
     },
     imageStatus: ({ image, verbose }) => {

@@ -124,5 +124,5 @@ function idOf(image: KnownImage): string {
 export function mustHaveImage(images: ImageStore, text: string): StoredImage {
   const image = images.find(text);
   if (image) return image;
-  throw new CriError("ERR_CRI_NOT_FOUND", `failed to get image ${JSON.stringify(text)}: not found`);
+  throw new CriError("ERR_CRI_NOT_FOUND", `failed to resolve image ${JSON.stringify(text)}: not found`);
 }

@@ -15,9 +15,9 @@ export type RuntimeFlavor = "containerd" | "cri-o";
 
 /** What a runtime does when the time of an ExecSync is over. */
 export type ExecSyncTimeout =
-  /** Fails with DEADLINE_EXCEEDED, as containerd 2. */
+  /** Fails with DEADLINE_EXCEEDED, as containerd. */
   | "deadline-exceeded"
-  /** Answers with exit code 137 and no error, as containerd 1.6. */
+  /** Answers with exit code 137 and no error, as containerd 1.6 does now and then. */
   | "exit-137"
   /** Answers with exit code -1 and `command timed out` on stderr, as CRI-O. */
   | "exit-minus-one";
@@ -42,8 +42,8 @@ export interface StartCriRuntimeOptions {
   /** Whose manners the runtime has. Default `"containerd"`. */
   flavor?: RuntimeFlavor | undefined;
   /**
-   * The release of the interface that the runtime was built against: RPCs that came later are unknown to it.
-   * Fields that came later are still sent. Default: the newest.
+   * The release of the interface that the runtime was built against: it has the RPCs that containerd or CRI-O of that
+   * time had, and calls itself so. Fields that came later are still sent. Default: the newest, with all RPCs.
    */
   release?: CriRelease | undefined;
   /** RPCs that the runtime does not know, such as `"RuntimeService/GetContainerEvents"`. */
@@ -62,7 +62,7 @@ export interface StartCriRuntimeOptions {
   handlers?: readonly string[] | undefined;
   /** Default `"on"`. */
   events?: EventsMode | undefined;
-  /** Default: by flavor and release. */
+  /** Default: by flavor. */
   execSyncTimeout?: ExecSyncTimeout | undefined;
   /** Items in each message of a streamed list. Default 100. */
   listBatchSize?: number | undefined;

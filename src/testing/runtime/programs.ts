@@ -43,6 +43,15 @@ export function findProgram(
   return Object.hasOwn(programs, name) ? programs[name] : undefined;
 }
 
+/** Why a command names no program, in the words of runc. */
+export function whyNoProgram([name]: readonly string[]): string {
+  if (name === undefined) return "args must not be empty";
+  const why = name.includes("/")
+    ? `stat ${name}: no such file or directory`
+    : "executable file not found in $PATH";
+  return `unable to start container process: exec: ${JSON.stringify(name)}: ${why}`;
+}
+
 function untilSignal({ signal }: ProgramProcess): Promise<number> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(0), { once: true }));
 }

@@ -9,33 +9,33 @@ import type { ServiceHandlers } from "../../cri/serve.ts";
 import { endContainer, removeContainer } from "./container-life.ts";
 import { sandboxInfo } from "./flavor-info.ts";
 import { filterSandboxes, inBatches } from "./lists.ts";
+import { mayFindSandbox, mayFindSandboxToStop, mustFindSandbox } from "./lookups.ts";
 import { releaseNames, reserveName, sandboxName } from "./names.ts";
-import { mayFind, mustFind, noSuchSandbox, quote, unknown } from "./refusals.ts";
-import { containersOf, findById, newId, type SandboxRecord } from "./state.ts";
+import { quote, unknown } from "./refusals.ts";
+import { isAtLeast } from "./releases.ts";
+import { containersOf, newId, type SandboxRecord } from "./state.ts";
 import { containerStatus, sandboxItem, sandboxStatus, usesNodeNetwork } from "./statuses.ts";
 import type { RuntimeWorld } from "./world.ts";
 
 /** Handlers of the RPCs about sandboxes. */
 export function sandboxHandlers(world: RuntimeWorld): ServiceHandlers<typeof RuntimeService> {
-  const { state, flavor } = world;
-  const must = (id: string) => mustFind(findById(state.sandboxes, id), flavor, id, noSuchSandbox(flavor, id));
-  const may = (id: string) => mayFind(findById(state.sandboxes, id), flavor, id);
+  const { state } = world;
   return {
     runPodSandbox: ({ config, runtimeHandler }) => ({
       podSandboxId: runSandbox(world, config, runtimeHandler).id,
     }),
     stopPodSandbox: async ({ podSandboxId }) => {
-      const sandbox = may(podSandboxId);
+      const sandbox = mayFindSandboxToStop(world, podSandboxId);
       if (sandbox) await stopSandbox(world, sandbox);
       return {};
     },
     removePodSandbox: async ({ podSandboxId }) => {
-      const sandbox = may(podSandboxId);
+      const sandbox = mayFindSandbox(world, podSandboxId);
       if (sandbox) await removeSandbox(world, sandbox);
       return {};
     },
     podSandboxStatus: ({ podSandboxId, verbose }) => {
-      const sandbox = must(podSandboxId);
+      const sandbox = mustFindSandbox(world, podSandboxId);
       const containers = containersOf(state, sandbox);
       return {
         status: sandboxStatus(sandbox),
@@ -52,7 +52,11 @@ export function sandboxHandlers(world: RuntimeWorld): ServiceHandlers<typeof Run
       for (const podSandboxes of inBatches(items, world.listBatchSize)) yield { podSandboxes };
     },
     updatePodSandboxResources: ({ podSandboxId, overhead, resources }) => {
-      const sandbox = must(podSandboxId);
+      // containerd 2.2 has the RPC and nothing behind it.
+      if (world.flavor === "containerd" && !isAtLeast(world.release, "0.36")) {
+        throw unknown("not implemented yet");
+      }
+      const sandbox = mustFindSandbox(world, podSandboxId);
       sandbox.overhead = overhead ?? sandbox.overhead;
       sandbox.resources = resources ?? sandbox.resources;
       return {};

@@ -90,13 +90,13 @@ export async function startServer({
 /** Handlers without those of RPCs that the runtime does not have. */
 function omitted<T extends object>(
   service: string,
-  { release }: RuntimeWorld,
+  { flavor, release }: RuntimeWorld,
   { omit = [] }: StartCriRuntimeOptions,
   handlers: T,
 ): Partial<T> {
   const entries = Object.entries(handlers).filter(([name]) => {
     const method = `${service}/${name.charAt(0).toUpperCase()}${name.slice(1)}`;
-    return hasRpc(release, method) && !omit.includes(method);
+    return hasRpc(flavor, release, method) && !omit.includes(method);
   });
   return Object.fromEntries(entries) as Partial<T>;
 }

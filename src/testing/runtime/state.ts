@@ -97,13 +97,16 @@ export function newId(): string {
 }
 
 /** What an id, or a beginning of one, leads to. */
-export type Found<T> = { kind: "found"; record: T } | { kind: "absent" } | { kind: "ambiguous" };
+export type Found<T> = { kind: "found"; record: T } | { kind: Missed };
+
+/** Why an id leads to nothing. */
+export type Missed = "absent" | "empty" | "ambiguous";
 
 /** Looks a record up by its id or by a beginning that only it has. */
 export function findById<T>(records: ReadonlyMap<string, T>, id: string): Found<T> {
   const exact = records.get(id);
   if (exact !== undefined) return { kind: "found", record: exact };
-  if (id === "") return { kind: "absent" };
+  if (id === "") return { kind: "empty" };
   const matches = [...records].filter(([key]) => key.startsWith(id));
   const [first] = matches;
   if (!first) return { kind: "absent" };

@@ -12,9 +12,11 @@ import {
 } from "../../cri/index.ts";
 import type { MessageInitShape, ServiceHandlers } from "../../cri/serve.ts";
 import { filterContainers, filterSandboxes, inBatches } from "./lists.ts";
+import { mustFindContainer, mustFindSandbox } from "./lookups.ts";
 import type { ProcessUsage } from "./processes.ts";
-import { mustFind, noSuchContainer, noSuchSandbox } from "./refusals.ts";
-import { type ContainerRecord, containersOf, findById, type SandboxRecord } from "./state.ts";
+import { unknown } from "./refusals.ts";
+import { isAtLeast } from "./releases.ts";
+import { type ContainerRecord, containersOf, type SandboxRecord } from "./state.ts";
 import { usesNodeNetwork } from "./statuses.ts";
 import type { RuntimeWorld } from "./world.ts";
 
@@ -31,8 +33,12 @@ export function statsHandlers(world: RuntimeWorld): ServiceHandlers<typeof Runti
       .map((sandbox) => sandboxStats(world, sandbox));
   return {
     containerStats: ({ containerId }) => {
-      const found = findById(state.containers, containerId);
-      const container = mustFind(found, flavor, containerId, noSuchContainer(flavor, containerId));
+      const container = mustFindContainer(world, containerId, "failed to find container");
+      const strict = flavor === "containerd" && !isAtLeast(world.release, "0.26");
+      // containerd 1.6 asks for measurements that are not there.
+      if (strict && container.state !== ContainerState.CONTAINER_RUNNING) {
+        throw unknown("unexpected metrics response: []");
+      }
       return { stats: containerStats(world, container) };
     },
     listContainerStats: ({ filter }) => ({ stats: containers(filter) }),
@@ -40,8 +46,8 @@ export function statsHandlers(world: RuntimeWorld): ServiceHandlers<typeof Runti
       for (const batch of inBatches(containers(filter), listBatchSize)) yield { containerStats: batch };
     },
     podSandboxStats: ({ podSandboxId }) => {
-      const found = findById(state.sandboxes, podSandboxId);
-      const sandbox = mustFind(found, flavor, podSandboxId, noSuchSandbox(flavor, podSandboxId));
+      const context = `an error occurred when trying to find sandbox ${podSandboxId}`;
+      const sandbox = mustFindSandbox(world, podSandboxId, context);
       return { stats: sandboxStats(world, sandbox) };
     },
     listPodSandboxStats: ({ filter }) => ({ stats: sandboxes(filter) }),

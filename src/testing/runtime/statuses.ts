@@ -93,7 +93,7 @@ export function containerStatus(container: ContainerRecord): MessageInitShape<ty
     annotations: config.annotations,
     mounts: config.mounts,
     logPath: container.logPath,
-    resources: { ...(linux ? { linux } : {}), ...(windows ? { windows } : {}) },
+    resources: windows ? { windows } : { linux: linux ?? {} },
     user: {
       linux: {
         uid: context?.runAsUser?.value ?? uid,

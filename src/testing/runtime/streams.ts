@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
   type AttachRequest,
+  CriError,
   type ExecRequest,
   PodSandboxState,
   type RuntimeService,
@@ -17,9 +18,10 @@ import { startStreamingServer } from "../streaming/start.ts";
 import type { ExecOutcome, StreamedProcess } from "../streaming/types.ts";
 import type { OutputListener } from "./container-io.ts";
 import { assertRunning, startExec } from "./exec-sync.ts";
+import { mustFindContainer, mustFindSandbox } from "./lookups.ts";
 import type { StartCriRuntimeOptions } from "./options.ts";
-import { mustFind, noSuchContainer, noSuchSandbox, quote, unknown } from "./refusals.ts";
-import { type ContainerRecord, findById } from "./state.ts";
+import { quote, unknown } from "./refusals.ts";
+import type { ContainerRecord } from "./state.ts";
 import type { RuntimeWorld } from "./world.ts";
 
 /** The streaming server of a runtime. */
@@ -47,11 +49,16 @@ export async function startStreams(
   return {
     handlers: {
       exec: (request) => {
-        if (request.containerId !== "") runningContainer(world, request.containerId);
+        if (request.containerId !== "") {
+          const context = `failed to find container ${quote(request.containerId)} in store`;
+          runningContainer(world, request.containerId, context);
+        }
         return { url: server.url("exec", request) };
       },
       attach: (request) => {
-        if (request.containerId !== "") runningContainer(world, request.containerId);
+        if (request.containerId !== "") {
+          runningContainer(world, request.containerId, "failed to find container in store");
+        }
         return { url: server.url("attach", request) };
       },
       portForward: (request) => {
@@ -63,19 +70,21 @@ export async function startStreams(
   };
 }
 
-function runningContainer(world: RuntimeWorld, id: string): ContainerRecord {
-  const { state, flavor } = world;
-  const text = `could not find container ${quote(id)}: container with ID starting with ${id} not found`;
-  const absent = flavor === "containerd" ? noSuchContainer(flavor, id) : unknown(text);
-  const container = mustFind(findById(state.containers, id), flavor, id, absent);
-  assertRunning(world, container);
-  return container;
+function runningContainer(world: RuntimeWorld, id: string, context?: string): ContainerRecord {
+  try {
+    const container = mustFindContainer(world, id, context);
+    assertRunning(world, container);
+    return container;
+  } catch (error) {
+    // CRI-O gives these failures no status of their own.
+    throw world.flavor === "cri-o" && error instanceof CriError ? unknown(error.message) : error;
+  }
 }
 
-function mustFindReady({ state, flavor }: RuntimeWorld, id: string): { id: string } {
-  const sandbox = mustFind(findById(state.sandboxes, id), flavor, id, noSuchSandbox(flavor, id));
+function mustFindReady(world: RuntimeWorld, id: string): { id: string } {
+  const sandbox = mustFindSandbox(world, id, `failed to find sandbox ${quote(id)}`);
   if (sandbox.state === PodSandboxState.SANDBOX_READY) return sandbox;
-  throw unknown(`sandbox container ${quote(sandbox.id)} is not running`);
+  throw unknown("sandbox container is not running");
 }
 
 /** Runs a command for a client. It goes on when the client has gone. */
