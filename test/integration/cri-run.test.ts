@@ -14,6 +14,7 @@ import {
   listContainers,
   listPods,
   type PullImageRequest,
+  parseContainerConfig,
   parseCreds,
   parsePodSandboxConfig,
   pullImage,
@@ -146,6 +147,25 @@ test("credentials that cannot be found end the pull", async () => {
   const never = () => new Promise<undefined>(() => {});
   await assert.rejects(pullImage(cri, IMAGE, { credentials: never, signal }), { name: "TimeoutError" });
   assert.equal(requests("PullImage").length, 0);
+});
+
+test("a configuration that was read can be changed in places", async () => {
+  // The types do not admit such a mixture, but JavaScript does.
+  const base = parseContainerConfig(JSON.stringify({ ...CONFIG, labels: { __proto__: "x" } }));
+  const config = {
+    ...base,
+    metadata: { name: "other" },
+    mounts: [{ hostPath: "/tmp", containerPath: "/x" }],
+  };
+  const pod = { ...parsePodSandboxConfig("metadata: {name: a, namespace: b}"), metadata: POD.metadata };
+  const { containerId } = await runContainer(cri, config as unknown as typeof base, pod as never);
+  const [container] = await listContainers(cri);
+  assert.equal(container?.id, containerId);
+  assert.equal(container?.metadata?.name, "other");
+  const [request] = requests<CreateContainerRequest>("CreateContainer");
+  assert.equal(request?.config?.mounts[0]?.containerPath, "/x");
+  assert.deepEqual(request?.config?.command, CONFIG.command);
+  assert.equal(base.metadata?.name, "app");
 });
 
 test("a misspelt configuration makes nothing", async () => {

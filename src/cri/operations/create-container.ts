@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { clone, create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CriCallOptions } from "../call.ts";
 import type { CriConnection } from "../connect.ts";
-import { checkMessage } from "../fields.ts";
 import {
   type ContainerConfig,
   ContainerConfigSchema,
   type ImageSpec,
-  type PodSandboxConfigSchema,
+  PodSandboxConfigSchema,
 } from "../gen/runtime/v1/api_pb.ts";
+import { ownMessage } from "./own-message.ts";
 import { type ImageCredentialSource, pullImage } from "./pull-image.ts";
 
 /** When images are pulled: each time, if they are not there, or not at all. */
@@ -50,16 +50,15 @@ export async function createContainer(
 ): Promise<string> {
   const { pull = "never", credentials, pullTimeoutMs, ...call } = options;
   const prepared = ownConfig(config);
-  await provideImages(cri, prepared, { ...call, pull, credentials, pullTimeoutMs, sandboxConfig });
-  const request = { podSandboxId, config: prepared, sandboxConfig };
+  const pod = ownMessage(PodSandboxConfigSchema, sandboxConfig);
+  await provideImages(cri, prepared, { ...call, pull, credentials, pullTimeoutMs, sandboxConfig: pod });
+  const request = { podSandboxId, config: prepared, sandboxConfig: pod };
   return (await cri.runtime.createContainer(request, call)).containerId;
 }
 
 /** A configuration that can be changed, from the caller's, which must name an image. */
 export function ownConfig(config: MessageInitShape<typeof ContainerConfigSchema>): ContainerConfig {
-  // Unknown fields would be gone after the copy.
-  checkMessage(ContainerConfigSchema, config, ContainerConfigSchema.name);
-  const own = clone(ContainerConfigSchema, create(ContainerConfigSchema, config));
+  const own = ownMessage(ContainerConfigSchema, config);
   if (!own.image?.image) throw new TypeError("the configuration of the container names no image");
   return own;
 }

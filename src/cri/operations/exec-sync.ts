@@ -58,7 +58,7 @@ export async function execSync(
   { timeoutSeconds, ...options }: ExecSyncOptions = {},
 ): Promise<ExecSyncResult> {
   if (command.length === 0) throw new TypeError("the command is empty");
-  assertTimeout(timeoutSeconds);
+  assertTimeoutSeconds(timeoutSeconds);
   const limitMs = timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000;
   const started = performance.now();
   const isOver = () => limitMs !== undefined && performance.now() - started >= limitMs;
@@ -67,16 +67,17 @@ export async function execSync(
   try {
     answer = await cri.runtime.execSync(request, deadline(options, limitMs));
   } catch (error) {
-    throw explained(error, isOver());
+    throw explained(error, isOver() ? limitMs : undefined);
   }
   const { exitCode, stdout, stderr } = answer;
   if (limitMs !== undefined && ((exitCode === KILLED && isOver()) || saysTimedOut(answer))) {
-    throw timedOut(`${limitMs} ms`, undefined);
+    throw execTimedOut(limitMs);
   }
   return { exitCode, stdout, stderr };
 }
 
-function assertTimeout(seconds: number | undefined): void {
+/** Fails for a time that no command can be given. */
+export function assertTimeoutSeconds(seconds: number | undefined): void {
   if (seconds === undefined) return;
   if (!(Number.isSafeInteger(seconds) && seconds >= 1 && seconds <= MAX_TIMEOUT_SECONDS)) {
     const most = Math.floor(MAX_TIMEOUT_SECONDS);
@@ -93,9 +94,9 @@ function saysTimedOut({ exitCode, stderr }: ExecSyncResponse): boolean {
   return exitCode === CRIO_EXIT_CODE && Buffer.from(stderr).toString("utf8").trim().endsWith(CRIO_TEXT);
 }
 
-function explained(error: unknown, isOver: boolean): unknown {
+function explained(error: unknown, overMs: number | undefined): unknown {
   if (!(error instanceof CriError)) return error;
-  if (error.code === "ERR_CRI_DEADLINE_EXCEEDED" && isOver) return timedOut("the time it may take", error);
+  if (error.code === "ERR_CRI_DEADLINE_EXCEEDED" && overMs !== undefined) return execTimedOut(overMs, error);
   if (error.code !== "ERR_CRI_RESOURCE_EXHAUSTED") return error;
   const { status, details, method } = error;
   const text =
@@ -108,10 +109,11 @@ function explained(error: unknown, isOver: boolean): unknown {
   });
 }
 
-function timedOut(limit: string, cause: CriError | undefined): CriError {
-  return new CriError("ERR_CRI_EXEC_TIMEOUT", `the command took longer than ${limit}`, {
-    method: "RuntimeService/ExecSync",
+/** The error for a command that took longer than it may. */
+export function execTimedOut(limitMs: number, cause?: CriError): CriError {
+  return new CriError("ERR_CRI_EXEC_TIMEOUT", `the command took longer than ${limitMs / 1000} seconds`, {
     ...(cause ? { cause, details: cause.details } : {}),
     ...(cause?.status ? { status: cause.status } : {}),
+    ...(cause?.method === undefined ? {} : { method: cause.method }),
   });
 }

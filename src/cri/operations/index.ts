@@ -20,6 +20,7 @@ export {
 } from "./create-container.ts";
 export { type AuthTexts, parseAuth, parseCreds } from "./credentials.ts";
 export { type ExecAllOptions, type ExecOutcome, execAll } from "./exec-all.ts";
+export { type ExecStreamedOptions, execStreamed } from "./exec-streamed.ts";
 export { type ExecSyncOptions, type ExecSyncResult, execSync } from "./exec-sync.ts";
 export { type FilteredImage, filterImages, type ImageListFilter, parseImageFilter } from "./image-filters.ts";
 export { type RepoDigest, type RepoTag, splitRepoDigest, splitRepoTags } from "./image-names.ts";

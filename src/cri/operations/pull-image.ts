@@ -3,17 +3,12 @@
  *
  * @module
  */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
 import type { CriCallOptions } from "../call.ts";
 import type { CriConnection } from "../connect.ts";
-import { checkMessage } from "../fields.ts";
-import {
-  type AuthConfigSchema,
-  type ImageSpec,
-  ImageSpecSchema,
-  type PodSandboxConfigSchema,
-} from "../gen/runtime/v1/api_pb.ts";
+import { type AuthConfigSchema, ImageSpecSchema, PodSandboxConfigSchema } from "../gen/runtime/v1/api_pb.ts";
+import { ownMessage } from "./own-message.ts";
 
 /** Credentials for a registry. Leave `serverAddress` empty unless it is a URL with the host of the registry. */
 export type ImageCredentials = MessageInitShape<typeof AuthConfigSchema>;
@@ -52,22 +47,15 @@ export async function pullImage(
 ): Promise<string> {
   const { credentials, sandboxConfig, annotations = {}, ...call } = options;
   call.signal?.throwIfAborted();
-  const spec = imageSpecOf(image);
+  const spec = ownMessage(ImageSpecSchema, typeof image === "string" ? { image } : image);
   spec.annotations = { ...annotations, ...spec.annotations };
+  const pod = sandboxConfig && ownMessage(PodSandboxConfigSchema, sandboxConfig);
   const auth = await credentialsFor(spec.image, credentials, call.signal);
   const { imageRef } = await cri.image.pullImage(
-    { image: spec, ...(auth ? { auth } : {}), ...(sandboxConfig ? { sandboxConfig } : {}) },
+    { image: spec, ...(auth ? { auth } : {}), ...(pod ? { sandboxConfig: pod } : {}) },
     call,
   );
   return imageRef;
-}
-
-/** An image of a request, with nothing of the caller's in it. */
-export function imageSpecOf(image: string | MessageInitShape<typeof ImageSpecSchema>): ImageSpec {
-  if (typeof image === "string") return create(ImageSpecSchema, { image });
-  checkMessage(ImageSpecSchema, image, ImageSpecSchema.name);
-  const { $typeName: _, ...fields } = create(ImageSpecSchema, image);
-  return create(ImageSpecSchema, fields);
 }
 
 async function credentialsFor(

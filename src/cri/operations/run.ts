@@ -3,16 +3,20 @@
  *
  * @module
  */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { delay } from "../../core/signal.ts";
 import type { CriCallOptions } from "../call.ts";
 import type { CriConnection } from "../connect.ts";
 import { CriError, type CriErrorCode } from "../errors.ts";
-import { checkMessage } from "../fields.ts";
-import { type ContainerConfigSchema, PodSandboxConfigSchema } from "../gen/runtime/v1/api_pb.ts";
+import {
+  type ContainerConfigSchema,
+  type PodSandboxConfig,
+  PodSandboxConfigSchema,
+} from "../gen/runtime/v1/api_pb.ts";
 import { iteratePodSandboxes } from "../list-streams.ts";
 import { type CleanUpOptions, type Undoing, undoOnError } from "./clean-up.ts";
 import { type ContainerImageOptions, ownConfig, provideImages } from "./create-container.ts";
+import { ownMessage } from "./own-message.ts";
 
 /** Codes of calls that end without an answer. */
 const UNANSWERED: readonly CriErrorCode[] = [
@@ -55,8 +59,9 @@ export async function runPod(
 ): Promise<string> {
   const { handler, cleanUpOnError, cleanUpTimeoutMs, onCleanUpError, ...call } = options;
   const cleanUp = { cleanUpOnError, cleanUpTimeoutMs, onCleanUpError };
+  const pod = ownMessage(PodSandboxConfigSchema, config);
   return undoOnError(cleanUp, call, (undoing) =>
-    startPod(cri, config, { handler, cleanUpOnError, call }, undoing),
+    startPod(cri, pod, { handler, cleanUpOnError, call }, undoing),
   );
 }
 
@@ -78,11 +83,12 @@ export async function runContainer(
   const { handler, cleanUpOnError, cleanUpTimeoutMs, onCleanUpError, ...rest } = options;
   const { pull = "always", credentials, pullTimeoutMs, ...call } = rest;
   const prepared = ownConfig(config);
+  const pod = ownMessage(PodSandboxConfigSchema, sandboxConfig);
   const cleanUp = { cleanUpOnError, cleanUpTimeoutMs, onCleanUpError };
   return undoOnError(cleanUp, call, async (undoing) => {
-    const podSandboxId = await startPod(cri, sandboxConfig, { handler, cleanUpOnError, call }, undoing);
-    await provideImages(cri, prepared, { ...call, pull, credentials, pullTimeoutMs, sandboxConfig });
-    const request = { podSandboxId, config: prepared, sandboxConfig };
+    const podSandboxId = await startPod(cri, pod, { handler, cleanUpOnError, call }, undoing);
+    await provideImages(cri, prepared, { ...call, pull, credentials, pullTimeoutMs, sandboxConfig: pod });
+    const request = { podSandboxId, config: prepared, sandboxConfig: pod };
     const { containerId } = await undoing.make(
       (each) => cri.runtime.createContainer(request, each),
       (made) => {
@@ -106,11 +112,10 @@ interface StartPodOptions {
 
 async function startPod(
   cri: Pick<CriConnection, "runtime">,
-  config: MessageInitShape<typeof PodSandboxConfigSchema>,
+  config: PodSandboxConfig,
   { handler = "", cleanUpOnError = false, call }: StartPodOptions,
   undoing: Undoing,
 ): Promise<string> {
-  checkMessage(PodSandboxConfigSchema, config, PodSandboxConfigSchema.name);
   const before = cleanUpOnError ? await podsLike(cri, config, call) : [];
   const known = new Set(before);
   let made: string | undefined;
@@ -148,10 +153,9 @@ function isUnanswered(error: unknown): boolean {
 /** The ids of the sandboxes with the same metadata, which at most one can have that runs. */
 async function podsLike(
   cri: Pick<CriConnection, "runtime">,
-  config: MessageInitShape<typeof PodSandboxConfigSchema>,
+  { metadata }: PodSandboxConfig,
   call: CriCallOptions,
 ): Promise<string[]> {
-  const { metadata } = create(PodSandboxConfigSchema, config);
   if (!metadata || metadata.name === "") return [];
   const ids: string[] = [];
   for await (const pod of iteratePodSandboxes(cri, {}, call)) {
