@@ -41,7 +41,7 @@ export function sandboxHandlers(world: RuntimeWorld): ServiceHandlers<typeof Run
         status: sandboxStatus(sandbox),
         info: verbose ? sandboxInfo(world, sandbox) : {},
         // Runtimes that send events put the containers here.
-        ...(world.eventsMode === "on"
+        ...(world.eventsMode === "on" && isAtLeast(world.release, "0.26")
           ? { containersStatuses: containers.map(containerStatus), timestamp: world.now() }
           : {}),
       };
