@@ -33,8 +33,8 @@ const REASONS: ReadonlySet<string> = new Set<CriErrorReason>([
   "ImageVolumeMountFailed",
 ]);
 
-/** How a runtime says with status UNKNOWN that it lacks a function. */
-const NOT_IMPLEMENTED = /(?:^|: )not implemented(?: yet)?$/;
+/** How runtimes say with status UNKNOWN that they lack a function: containerd, and CRI-O without CRIU. */
+const NOT_IMPLEMENTED = /(?:^|: )(?:not implemented(?: yet)?|checkpoint\/restore support not available)$/;
 
 /** The outcome of a failed call. */
 export interface FailedCall {

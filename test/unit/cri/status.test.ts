@@ -60,6 +60,8 @@ for (const [number, text, implemented] of [
   [2, "not implemented yet", false],
   [2, "not implemented", false],
   [2, "update failed: not implemented", false],
+  [2, "checkpoint/restore support not available", false],
+  [2, "checkpoint/restore support not available in this image, trying another", true],
   [12, "pod stats: not implemented: not implemented", false],
   [12, "unknown service runtime.v1.RuntimeService", false],
   [12, "unknown method StreamContainers for service runtime.v1.RuntimeService", false],
