@@ -127,6 +127,7 @@ export function greet(socket: Socket, waitMs: number, { signal }: SignalOptions 
     const timer = setTimeout(() => last({ kind: "silent" }), waitMs);
     signal?.addEventListener("abort", onAbort, { once: true });
     socket.on("error", () => last({ kind: "closed" }));
+    socket.on("end", () => last({ kind: "closed" }));
     socket.on("close", () => last({ kind: "closed" }));
     if (signal?.aborted) onAbort();
     socket.on("data", (chunk: Buffer) => {
