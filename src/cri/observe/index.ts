@@ -14,7 +14,13 @@ export {
   readRuntimeInfo,
 } from "../info.ts";
 export { type CgroupDriverDetection, cgroupDriverOfContainerd, detectCgroupDriver } from "./cgroup-driver.ts";
+export { type CheckpointContainerOptions, checkpointContainer } from "./checkpoint.ts";
 export { type RuntimeFeatureSet, type RuntimeHandlerFeatureSet, readRuntimeFeatures } from "./features.ts";
+export {
+  type FetchedPrometheusText,
+  type FetchPrometheusTextOptions,
+  fetchPrometheusText,
+} from "./fetch-metrics.ts";
 export {
   formatInspect,
   inspectContainer,
