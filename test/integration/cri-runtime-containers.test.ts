@@ -138,6 +138,27 @@ test("a container can be started once", () =>
     await assert.rejects(cri.runtime.startContainer({ containerId }), { code: "ERR_CRI_UNKNOWN" });
   }));
 
+test("a container that is removed, or whose sandbox is stopped, while it is started does not run", () =>
+  withRuntime({}, async ({ cri, runPod, create, status }) => {
+    const podSandboxId = await runPod();
+    const removed = await create(podSandboxId, { command: ["sleep", "infinity"] });
+    const stopped = await create(podSandboxId, { command: ["sleep", "infinity"] });
+    const starts = [removed, stopped].map((containerId) => cri.runtime.startContainer({ containerId }));
+    const all = [
+      ...starts,
+      cri.runtime.removeContainer({ containerId: removed }),
+      cri.runtime.stopPodSandbox({ podSandboxId }),
+    ];
+    await Promise.allSettled(all);
+    await assert.rejects(cri.runtime.containerStatus({ containerId: removed }), {
+      code: "ERR_CRI_NOT_FOUND",
+    });
+    assert.notEqual((await status(stopped)).state, ContainerState.CONTAINER_RUNNING);
+    await assert.rejects(cri.runtime.startContainer({ containerId: stopped }), {
+      code: "ERR_CRI_UNKNOWN",
+    });
+  }));
+
 test("a command that the image does not have is a StartError in containerd, and no container in CRI-O", async () => {
   await withRuntime({}, async ({ cri, runPod, create, status }) => {
     const containerId = await create(await runPod(), { command: ["nowhere"] });

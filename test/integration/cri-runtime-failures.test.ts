@@ -145,6 +145,20 @@ test("a restart keeps pods, containers, images and the log of calls, and breaks 
     await cri.runtime.execSync({ containerId, cmd: ["true"] });
   }));
 
+test("restarts at once follow each other, and closing ends the last one", async () => {
+  const before = countResources();
+  await withRuntime({}, async ({ cri, runtime }) => {
+    await Promise.all([runtime.restart(), runtime.restart({ downMs: 5 }), runtime.restart()]);
+    await cri.runtime.version({}, { timeoutMs: 5000 });
+    const late = runtime.restart({ downMs: 50 });
+    await runtime.close();
+    await late;
+    await runtime.restart();
+    assert.ok(!existsSync(runtime.folder));
+  });
+  await assertNothingLeft(before);
+});
+
 test("while it is down there is no socket", () =>
   withRuntime({}, async ({ cri, runtime }) => {
     const restarted = runtime.restart({ downMs: 300 });

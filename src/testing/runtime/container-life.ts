@@ -8,7 +8,6 @@ import {
   type ContainerConfig,
   ContainerEventType,
   ContainerState,
-  type CriError,
   PodSandboxState,
 } from "../../cri/index.ts";
 import { createInput, tellListeners } from "./container-io.ts";
@@ -86,9 +85,7 @@ export function createContainer(
 
 /** Starts a container that was made. */
 export async function startContainer(world: RuntimeWorld, container: ContainerRecord): Promise<void> {
-  if (container.state !== ContainerState.CONTAINER_CREATED || container.process) {
-    throw cannotStart(container);
-  }
+  assertStartable(world, container);
   const program = findProgram(world.programs, container.command);
   if (!program) {
     const text = `OCI runtime create failed: runc create failed: ${whyNoProgram(container.command)}: unknown`;
@@ -99,9 +96,11 @@ export async function startContainer(world: RuntimeWorld, container: ContainerRe
   const log =
     container.logPath === "" ? undefined : await openContainerLog(container.logPath, () => world.now());
   // What waits for the log is not alone: the container may be gone by now, or started by another call.
-  if (container.state !== ContainerState.CONTAINER_CREATED || container.process) {
+  try {
+    assertStartable(world, container);
+  } catch (error) {
     await log?.close();
-    throw cannotStart(container);
+    throw error;
   }
   const { input } = container;
   const process = startProcess({
@@ -133,10 +132,19 @@ export async function startContainer(world: RuntimeWorld, container: ContainerRe
   announce(world, container, ContainerEventType.CONTAINER_STARTED_EVENT);
 }
 
-function cannotStart({ id, state }: ContainerRecord): CriError {
-  return unknown(
-    `failed to set starting state for container ${quote(id)}: container is in ${stateName(state)} state`,
-  );
+function assertStartable(world: RuntimeWorld, container: ContainerRecord): void {
+  const { id, state, sandbox } = container;
+  if (!world.state.containers.has(id)) {
+    throw notFound(`an error occurred when try to find container ${quote(id)}: not found`);
+  }
+  if (state !== ContainerState.CONTAINER_CREATED || container.process) {
+    throw unknown(
+      `failed to set starting state for container ${quote(id)}: container is in ${stateName(state)} state`,
+    );
+  }
+  if (sandbox.state !== PodSandboxState.SANDBOX_READY) {
+    throw unknown(`sandbox container ${quote(sandbox.id)} is not running`);
+  }
 }
 
 /** Ends a container that runs, at once. */

@@ -35,7 +35,7 @@ export function createEventHub(): EventHub {
     subscribe(signal) {
       // Subscribed from now on, not from the first read.
       const subscriber: Subscriber = { waiting: [], wake: () => {}, over: signal.aborted };
-      subscribers.add(subscriber);
+      if (!signal.aborted) subscribers.add(subscriber);
       signal.addEventListener("abort", () => leave(subscriber), { once: true });
       return read(subscriber);
     },

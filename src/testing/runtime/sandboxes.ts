@@ -97,9 +97,10 @@ export function runSandbox(
 export const NO_NETWORK = "cni plugin not initialized";
 
 async function stopSandbox(world: RuntimeWorld, sandbox: SandboxRecord): Promise<void> {
+  // From now on no container of it is made or started.
+  sandbox.state = PodSandboxState.SANDBOX_NOTREADY;
   const ends = containersOf(world.state, sandbox).map((container) => endContainer(container));
   await Promise.all(ends);
-  sandbox.state = PodSandboxState.SANDBOX_NOTREADY;
 }
 
 async function removeSandbox(world: RuntimeWorld, sandbox: SandboxRecord): Promise<void> {

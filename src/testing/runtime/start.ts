@@ -72,7 +72,16 @@ export async function startCriRuntime(options: StartCriRuntimeOptions = {}): Pro
       });
     let server = await start();
     let closed: Promise<void> | undefined;
+    /** Restarts follow each other, and nothing starts behind the end. */
+    let turn: Promise<void> = Promise.resolve();
+    const restartOnce = async (downMs: number) => {
+      if (closed !== undefined) return;
+      await server.close();
+      if (downMs > 0) await new Promise((resolve) => setTimeout(resolve, downMs));
+      server = await start();
+    };
     const closeOnce = async () => {
+      await turn;
       await server.close();
       for (const { process, ended } of world.state.containers.values()) {
         process?.kill("SIGKILL");
@@ -93,10 +102,10 @@ export async function startCriRuntime(options: StartCriRuntimeOptions = {}): Pro
       setNetworkReady: (ready) => {
         world.networkReady = ready;
       },
-      restart: async ({ downMs = 0 } = {}) => {
-        await server.close();
-        if (downMs > 0) await new Promise((resolve) => setTimeout(resolve, downMs));
-        if (!closed) server = await start();
+      restart: ({ downMs = 0 } = {}) => {
+        const restarted = turn.then(() => restartOnce(downMs));
+        turn = restarted.catch(() => {});
+        return restarted;
       },
       close,
       [Symbol.asyncDispose]: close,
