@@ -29,6 +29,7 @@ import {
   runPod,
   startContainers,
   stopContainers,
+  stopPods,
   type UpdateContainerResourcesRequest,
   updateContainerResources,
 } from "../../src/cri/index.ts";
@@ -319,6 +320,16 @@ test("containers are started and stopped in order, up to the first failure", asy
   assert.equal((await listContainers(cri)).length, 1);
   await assert.rejects(stopContainers(cri, ids, { graceSeconds: -1 }), RangeError);
   await assert.rejects(stopContainers(cri, ids, { graceSeconds: 0.5 }), RangeError);
+});
+
+test("pods are stopped in order, up to the first failure", async () => {
+  const ids = [await runPod(cri, POD), await runPod(cri, { metadata: { ...POD.metadata, uid: "u2" } })];
+  await stopPods(cri, ["nothing", ...ids]);
+  assert.deepEqual(await listPods(cri, { state: "ready" }), []);
+  runtime.fail({ method: "RuntimeService/StopPodSandbox", status: { code: "INTERNAL" } });
+  const calls = changes().length;
+  await assert.rejects(stopPods(cri, ids), withCode("ERR_CRI_INTERNAL"));
+  assert.equal(changes().length, calls + 1);
 });
 
 test("limits are changed for one system", async () => {

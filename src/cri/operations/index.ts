@@ -26,10 +26,11 @@ export { type FilteredImage, filterImages, type ImageListFilter, parseImageFilte
 export { type RepoDigest, type RepoTag, splitRepoDigest, splitRepoTags } from "./image-names.ts";
 export type { ImageUser, UnknownUse } from "./images-in-use.ts";
 export {
-  type ContainerResources,
+  type ContainerLimits,
   type StopContainersOptions,
   startContainers,
   stopContainers,
+  stopPods,
   type UpdateContainerResourcesOptions,
   updateContainerResources,
 } from "./lifecycle.ts";

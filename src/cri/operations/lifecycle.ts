@@ -1,5 +1,5 @@
 /**
- * Starting and stopping containers, and changing their limits.
+ * Starting and stopping containers and pods, and changing limits.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface StopContainersOptions extends CriCallOptions {
 }
 
 /** Limits of a container, for the system that it runs on. What is absent or zero stays as it is. */
-export type ContainerResources =
+export type ContainerLimits =
   | { linux: MessageInitShape<typeof LinuxContainerResourcesSchema>; windows?: never }
   | { windows: MessageInitShape<typeof WindowsContainerResourcesSchema>; linux?: never };
 
@@ -58,6 +58,15 @@ export async function stopContainers(
   }
 }
 
+/** Stops pod sandboxes, with all their containers, one by one; otherwise as {@link stopContainers}. */
+export async function stopPods(
+  cri: Pick<CriConnection, "runtime">,
+  podSandboxIds: readonly string[],
+  options: CriCallOptions = {},
+): Promise<void> {
+  for (const podSandboxId of podSandboxIds) await cri.runtime.stopPodSandbox({ podSandboxId }, options);
+}
+
 /**
  * Changes the limits of a container.
  *
@@ -66,7 +75,7 @@ export async function stopContainers(
 export async function updateContainerResources(
   cri: Pick<CriConnection, "runtime">,
   containerId: string,
-  { linux, windows }: ContainerResources,
+  { linux, windows }: ContainerLimits,
   { annotations = {}, ...options }: UpdateContainerResourcesOptions = {},
 ): Promise<void> {
   if ((linux === undefined) === (windows === undefined)) {
