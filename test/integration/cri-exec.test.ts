@@ -254,7 +254,7 @@ for (const transport of ["websocket", "spdy"] as const) {
   test(`32 MiB each way with a slow reader over ${transport}`, async (t) => {
     const taken = { stdin: 0, stdout: 0 };
     let sent = 0;
-    const { cri } = await setUpStreaming(t, {
+    const { cri, server } = await setUpStreaming(t, {
       websocket: "v5",
       exec: async (_request, { stdin, stdout }) => {
         for await (const chunk of stdin) {
@@ -293,6 +293,8 @@ for (const transport of ["websocket", "spdy"] as const) {
     await writing;
     assert.equal(length, total);
     assert.deepEqual(await session.exit, { kind: "exited", exitCode: 0 });
+    // Every frame of the client is a whole message.
+    assert.equal(server.log[0]?.fragments, 0);
   });
 
   test(`output that is ignored, or that nobody wants any more, holds nothing up over ${transport}`, async (t) => {
