@@ -8,8 +8,8 @@ import { type CST, Parser } from "yaml";
 /**
  * The most collections that lie in each other in a text of YAML, in any of its documents; 0 for none.
  *
- * The library reads nested collections by recursion, and some ten thousand brackets end the whole process with it: no
- * exception is thrown that could be caught. Ask this first. The text need not be well-formed.
+ * The library reads nested collections by recursion: some thousand brackets exhaust the stack, which may end the whole
+ * process where a regular expression is about to be compiled. Ask this first. The text need not be well-formed.
  */
 export function yamlDepth(text: string): number {
   let deepest = 0;
