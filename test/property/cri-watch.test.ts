@@ -55,6 +55,9 @@ function step(world: ScriptedRuntime, lives: Map<string, number>, pod: number, c
   } else if (life % 4 === 0) {
     if (!world.pods.has(podId)) return;
     world.addContainer(id, podId);
+  } else if (!world.containers.has(id)) {
+    // It went with its pod; the next one has another id.
+    return void lives.set(name, life + 4 - (life % 4));
   } else if (life % 4 === 1) world.startContainer(id);
   else if (life % 4 === 2) world.stopContainer(id, 1);
   else world.removeContainer(id);

@@ -177,6 +177,10 @@ export function applyEvent(state: WatchState, event: ContainerEventResponse): Ev
     const changes = remove(state, id);
     return known ? { kind: "news", subject: isPod ? "pod" : "container", id, changes } : { kind: "nothing" };
   }
+  // Late news of a container that went with its pod.
+  if (!isPod && podStatus && state.gone.has(podStatus.id) && !state.containers.has(id)) {
+    return { kind: "nothing" };
+  }
   state.told.set(id, rank);
   const changes: WatchChange[] = [];
   if (podStatus) updatePod(state, podStatus, isPod && rank === STOPPED, changes);
@@ -188,14 +192,20 @@ export function applyEvent(state: WatchState, event: ContainerEventResponse): Ev
   return { kind: "news", subject: "container", id, changes };
 }
 
+/** Removes a container, or a pod with its containers: the interface removes them together. */
 function remove(state: WatchState, id: string): WatchChange[] {
   const pod = state.pods.get(id);
-  const container = state.containers.get(id);
-  state.pods.delete(id);
-  state.containers.delete(id);
+  const inPod = pod ? [...state.containers.values()].filter(({ podSandboxId }) => podSandboxId === id) : [];
+  const own = state.containers.get(id);
+  const changes: WatchChange[] = [];
+  for (const before of own ? [own] : inPod.sort(byAge)) {
+    state.containers.delete(before.id);
+    bury(state, before.id);
+    changes.push({ kind: "container", before });
+  }
+  if (pod && state.pods.delete(id)) changes.push({ kind: "pod", before: pod });
   bury(state, id);
-  if (container) return [{ kind: "container", before: container }];
-  return pod ? [{ kind: "pod", before: pod }] : [];
+  return changes;
 }
 
 /** Adds a pod that is new, or moves on the state of one that is not. */

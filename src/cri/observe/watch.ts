@@ -110,7 +110,8 @@ export interface WatchContainersOptions extends SignalOptions {
  * Lazy and single-use; leaving early, and an abort, end all calls. The view in each item is what there is once the
  * item is taken in. Nothing that lasts is lost: what the events do not tell, because the connection broke, the runtime
  * was restarted or the reader was slow, the next list does, as differences. What began and ended in a gap leaves no
- * trace. Events that tell nothing new, such as ones older than the snapshot, are left out.
+ * trace. Events that tell nothing new, such as ones older than the snapshot, are left out. A pod that is removed takes
+ * its containers along: then `changes` of its event have them too.
  *
  * A stream of events that ends without an error within a second, and without an event, means that events are off, as
  * in CRI-O without `enable_pod_events`. containerd before 1.7 does not have them. Without `poll`, both are errors.

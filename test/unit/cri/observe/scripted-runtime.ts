@@ -48,6 +48,7 @@ export interface ScriptedRuntime {
   events: "send" | "lose" | "twice" | "swap";
   addPod(id: string): void;
   stopPod(id: string): void;
+  /** Removes a pod, and without events of their own its containers. */
   removePod(id: string): void;
   addContainer(id: string, podId: string): void;
   startContainer(id: string): void;
@@ -193,6 +194,9 @@ export function createScriptedRuntime(): ScriptedRuntime {
       tell(id, ContainerEventType.CONTAINER_STOPPED_EVENT, id);
     },
     removePod(id) {
+      for (const { id: each, podSandboxId } of [...world.containers.values()]) {
+        if (podSandboxId === id) world.containers.delete(each);
+      }
       world.pods.delete(id);
       tell(id, ContainerEventType.CONTAINER_DELETED_EVENT, id);
     },

@@ -55,14 +55,38 @@ test("what a list has no more is gone for late events too", () => {
   }
 });
 
-test("a pod that is gone does not come back with an event of a container in it", () => {
+test("a pod takes its containers along, and neither comes back with late events", () => {
   const state = createWatchState();
-  applyLists(state, [pod("p")], [container("c", CONTAINER_RUNNING)]);
-  apply(state, DELETED, "p");
+  const other = create(ContainerSchema, { id: "other", podSandboxId: "q" });
+  const containers = [container("b", CONTAINER_RUNNING, 2n), container("a", CONTAINER_RUNNING, 1n), other];
+  applyLists(state, [pod("p"), pod("q")], containers);
+  const news = apply(state, DELETED, "p");
+  assert.ok(news.kind === "news" && news.subject === "pod");
+  assert.deepEqual(
+    news.changes.map(({ kind, before, after }) => [kind, before?.id, after]),
+    [
+      ["container", "a", undefined],
+      ["container", "b", undefined],
+      ["pod", "p", undefined],
+    ],
+  );
+  for (const id of ["a", "unheard-of"]) {
+    for (const type of [STARTED, STOPPED, DELETED]) {
+      assert.deepEqual(apply(state, type, id, { podSandboxStatus: { id: "p" } }), { kind: "nothing" });
+    }
+  }
+  assert.deepEqual([...state.pods.keys(), ...state.containers.keys()], ["q", "other"]);
+});
+
+test("a container that a list has without its pod stays until its own end", () => {
+  const state = createWatchState();
+  applyLists(state, [pod("p")], []);
+  applyLists(state, [], [container("c", CONTAINER_RUNNING)]);
   const news = apply(state, STOPPED, "c", { podSandboxStatus: { id: "p" } });
-  assert.ok(news.kind === "news" && news.subject === "container");
-  assert.deepEqual(news.changes.length, 1);
+  assert.ok(news.kind === "news" && news.changes.length === 1);
   assert.equal(state.pods.size, 0);
+  assert.equal(apply(state, DELETED, "c", { podSandboxStatus: { id: "p" } }).kind, "news");
+  assert.equal(state.containers.size, 0);
 });
 
 test("a list brings back what it has", () => {
