@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import type { KnownImage } from "../../src/testing/index.ts";
+import { createLayer, createRegistry, packImage, pushImage } from "../../src/oci/index.ts";
+import { imageFromRegistry, type KnownImage, startRegistry } from "../../src/testing/index.ts";
 import { collect, withRuntime } from "./cri-runtime-setup.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
@@ -198,4 +200,65 @@ test("an image that is no reference is a mistake of the test", async () => {
     withRuntime({ images: [{ name: "NOT a name" }] }, async () => {}),
     TypeError,
   );
+});
+
+test("an image of a registry is pulled from there, with its digest, id, size and what it runs", async () => {
+  const server = await startRegistry();
+  const registry = createRegistry({ plainHttp: [server.host] });
+  try {
+    const platform = { os: "linux", architecture: "amd64" };
+    const graph = await packImage({
+      platform,
+      layers: [await createLayer([{ path: "file", content: "x" }])],
+      config: {
+        Entrypoint: ["echo"],
+        Cmd: ["from", "registry"],
+        User: "7",
+        Env: ["A=1"],
+        StopSignal: "SIGINT",
+      },
+    });
+    const name = `${server.host}/team/app`;
+    await pushImage(registry.repository(name), graph, "1");
+    const seen: (string | undefined)[] = [];
+    await withRuntime(
+      {
+        resolveImage: (asked, auth, options) => {
+          seen.push(asked, auth?.username);
+          return imageFromRegistry(registry, asked, { ...options, platform });
+        },
+      },
+      async ({ cri, runPod, start, ended }) => {
+        const image = { image: `${name}:1` };
+        const { imageRef } = await cri.image.pullImage({ image, auth: { username: "alice" } });
+        assert.deepEqual(seen, [`${name}:1`, "alice"]);
+        const stored = (await cri.image.imageStatus({ image })).image;
+        const { config, layers } = graph.manifest.value;
+        assert.deepEqual(
+          [imageRef, stored?.id, stored?.repoDigests, stored?.size, stored?.uid?.value],
+          [
+            config.digest,
+            config.digest,
+            [`${name}@${graph.manifest.descriptor.digest}`],
+            BigInt(config.size + (layers[0]?.size ?? 0)),
+            7n,
+          ],
+        );
+        const containerId = await start(await runPod(), { command: [], image: image.image });
+        const { logPath, exitCode } = await ended(containerId);
+        assert.equal(exitCode, 0);
+        assert.match(await readFile(logPath, "utf8"), / stdout F from registry\n$/);
+        const absent = cri.image.pullImage({ image: { image: `${name}:2` } });
+        await assert.rejects(absent, { code: "ERR_CRI_NOT_FOUND" });
+      },
+    );
+    await server.close();
+    await withRuntime({ resolveImage: (asked) => imageFromRegistry(registry, asked) }, async ({ cri }) => {
+      const refused = cri.image.pullImage({ image: { image: `${name}:1` } }, { timeoutMs: 15_000 });
+      await assert.rejects(refused, { code: "ERR_CRI_UNKNOWN" });
+    });
+  } finally {
+    await registry.close();
+    await server.close();
+  }
 });

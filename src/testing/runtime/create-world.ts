@@ -31,6 +31,7 @@ export function createWorld(options: StartCriRuntimeOptions, folder: string): Ru
     folder,
     state: emptyState(),
     images: createImageStore(options.images ?? defaultImages()),
+    resolveImage: options.resolveImage,
     events: createEventHub(),
     checkpoints: new Map(),
     networkReady: true,

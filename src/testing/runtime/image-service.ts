@@ -4,6 +4,7 @@
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { isLadingError } from "../../core/errors.ts";
 import {
   type AuthConfig,
   CriError,
@@ -16,7 +17,7 @@ import { imageInfo } from "./flavor-info.ts";
 import type { KnownImage } from "./image-types.ts";
 import { fullName, repositoryOf, type StoredImage } from "./images.ts";
 import { inBatches } from "./lists.ts";
-import { quote, unknown } from "./refusals.ts";
+import { notFound, quote, unknown } from "./refusals.ts";
 import { isAtLeast } from "./releases.ts";
 import type { RuntimeWorld } from "./world.ts";
 
@@ -68,16 +69,17 @@ export function imageHandlers(world: RuntimeWorld): ServiceHandlers<typeof Image
 }
 
 async function pull(
-  { images, flavor }: RuntimeWorld,
+  world: RuntimeWorld,
   text: string,
   auth: AuthConfig | undefined,
   call: ServedCall,
 ): Promise<StoredImage> {
+  const { images, flavor } = world;
   const name = fullName(text);
   if (name === undefined)
     throw unknown(`failed to parse image reference ${quote(text)}: invalid reference format`);
   const failed = `failed to pull and unpack image ${quote(name)}`;
-  const known = images.known(name);
+  const known = images.known(name) ?? (await resolved(world, name, auth, call.signal));
   if (!known) {
     const what = `failed to resolve reference ${quote(name)}: ${name}: not found`;
     throw new CriError("ERR_CRI_NOT_FOUND", flavor === "containerd" ? `${failed}: ${what}` : what);
@@ -97,6 +99,23 @@ async function pull(
     );
   }
   return images.store(known, name);
+}
+
+async function resolved(
+  { resolveImage }: RuntimeWorld,
+  name: string,
+  auth: AuthConfig | undefined,
+  signal: AbortSignal,
+): Promise<KnownImage | undefined> {
+  try {
+    return await resolveImage?.(name, auth, { signal });
+  } catch (error) {
+    const failed = `failed to pull and unpack image ${quote(name)}`;
+    if (signal.aborted) throw new CriError("ERR_CRI_CANCELLED", `${failed}: context canceled`);
+    const text = `${failed}: ${error instanceof Error ? error.message : String(error)}`;
+    if (isLadingError(error) && error.code === "ERR_OCI_NOT_FOUND") throw notFound(text);
+    throw unknown(text);
+  }
 }
 
 /** Whether credentials are those of a user. They are not used for a host other than the one they name. */

@@ -19,5 +19,6 @@ export type {
   RuntimeProgram,
 } from "./program-types.ts";
 export { defaultPrograms } from "./programs.ts";
+export { type ImageFromRegistryOptions, imageFromRegistry } from "./registry-images.ts";
 export type { CriRelease } from "./releases.ts";
 export { type CriRuntime, type CriRuntimeCall, startCriRuntime } from "./start.ts";

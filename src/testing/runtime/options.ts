@@ -4,7 +4,8 @@
  * @module
  */
 import type { Duplex } from "node:stream";
-import type { CriApiVersion } from "../../cri/index.ts";
+import type { SignalOptions } from "../../core/signal.ts";
+import type { AuthConfig, CriApiVersion } from "../../cri/index.ts";
 import type { StartStreamingServerOptions } from "../streaming/types.ts";
 import type { KnownImage } from "./image-types.ts";
 import type { RuntimeProgram } from "./program-types.ts";
@@ -58,6 +59,17 @@ export interface StartCriRuntimeOptions {
   programs?: Readonly<Record<string, RuntimeProgram>> | undefined;
   /** Images that can be pulled, or are there. Default: {@link defaultImages}. */
   images?: readonly KnownImage[] | undefined;
+  /**
+   * Finds an image that is none of `images` when it is to be pulled, by its full name; undefined if there is none. A
+   * rejection fails the pull, with NOT_FOUND for `ERR_OCI_NOT_FOUND` and else UNKNOWN. See {@link imageFromRegistry}.
+   */
+  resolveImage?:
+    | ((
+        name: string,
+        auth: AuthConfig | undefined,
+        options: SignalOptions,
+      ) => Promise<KnownImage | undefined>)
+    | undefined;
   /** Runtime handlers besides the default one, which has the name `""`. Default `["runc"]`. */
   handlers?: readonly string[] | undefined;
   /** Default `"on"`. */

@@ -6,7 +6,7 @@
 import type { Checkpoint } from "./checkpoints.ts";
 import type { EventHub } from "./events.ts";
 import type { ImageStore } from "./images.ts";
-import type { EventsMode, ExecSyncTimeout, RuntimeFlavor } from "./options.ts";
+import type { EventsMode, ExecSyncTimeout, RuntimeFlavor, StartCriRuntimeOptions } from "./options.ts";
 import type { RuntimeProgram } from "./program-types.ts";
 import type { CriRelease } from "./releases.ts";
 import type { RuntimeState } from "./state.ts";
@@ -25,6 +25,7 @@ export interface RuntimeWorld {
   readonly folder: string;
   readonly state: RuntimeState;
   readonly images: ImageStore;
+  readonly resolveImage: StartCriRuntimeOptions["resolveImage"];
   readonly events: EventHub;
   readonly checkpoints: Map<string, Checkpoint>;
   /** Whether the network of pods is set up. */
