@@ -50,6 +50,53 @@ export interface Tagger {
   tag(descriptor: Descriptor, tag: string, options?: SignalOptions): Promise<void>;
 }
 
+/** Tells what is there. */
+export interface ExistenceChecker {
+  /** Whether the content of a descriptor is there; its bytes are not read. */
+  exists(descriptor: Descriptor, options?: SignalOptions): Promise<boolean>;
+}
+
+/** Lists tags. */
+export interface TagLister {
+  /** The tags, in the store's own order; lazy, asking for more as they are read. */
+  tags(options?: SignalOptions): AsyncIterable<string>;
+}
+
+/** Options of {@link ReferrerLister.referrers}. */
+export interface ReferrersOptions extends SignalOptions {
+  /** Only referrers of this artifact type. */
+  artifactType?: string | undefined;
+}
+
+/** Lists what refers to content. */
+export interface ReferrerLister {
+  /**
+   * Descriptors of the manifests whose `subject` is a manifest or index, with their artifact type and annotations;
+   * lazy. None for content that is not there.
+   */
+  referrers(subject: Descriptor, options?: ReferrersOptions): AsyncIterable<Descriptor>;
+}
+
+/** Removes content. */
+export interface Deleter {
+  /**
+   * Removes a manifest, index or blob. What names it, and what it names, stays.
+   *
+   * Rejects with an `OciError` `ERR_OCI_NOT_FOUND` when it is not there, and `ERR_OCI_UNSUPPORTED` where removing is
+   * not allowed.
+   */
+  delete(descriptor: Descriptor, options?: SignalOptions): Promise<void>;
+}
+
+/** Takes blobs from a neighbour. */
+export interface Mounter {
+  /**
+   * Makes a blob of another repository of the same registry a blob of this one, without sending it: true if that was
+   * possible, false if it has to be pushed.
+   */
+  mount(descriptor: Descriptor, fromRepository: string, options?: SignalOptions): Promise<boolean>;
+}
+
 /** What reading an image needs. */
 export type ReadStore = Fetcher & Resolver;
 
