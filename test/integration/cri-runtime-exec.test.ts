@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { finished } from "node:stream/promises";
 import { test } from "node:test";
@@ -213,4 +214,56 @@ test("a container that ends takes the commands in it along", () =>
     await cri.runtime.stopContainer({ containerId });
     const exit = await session.exit;
     assert.equal(exit.kind === "exited" && exit.exitCode, 137);
+  }));
+
+test("a command and a container with a terminal are told its sizes, and have one output", () =>
+  withRuntime(
+    {
+      programs: {
+        sizes: async ({ tty, sizes, stdout, stderr }) => {
+          for await (const { width, height } of sizes) {
+            await stdout(`${tty} ${width}x${height}\n`);
+            if (width === 100) break;
+          }
+          await stderr("end\n");
+          return 0;
+        },
+      },
+    },
+    async ({ cri, runPod, start, ended }) => {
+      const podSandboxId = await runPod();
+      const size = { width: 80, height: 24 };
+      const follow = async (session: {
+        stdout: AsyncIterable<Uint8Array>;
+        resize(size: { width: number; height: number }): void;
+      }) => {
+        let text = "";
+        for await (const bytes of session.stdout) {
+          text += Buffer.from(bytes).toString();
+          if (text === "true 80x24\n") session.resize({ width: 100, height: 30 });
+        }
+        return text;
+      };
+      const running = await start(podSandboxId, FOREVER);
+      const command = await exec(cri, running, ["sizes"], { tty: true, stdin: true, size });
+      assert.equal(await follow(command), "true 80x24\ntrue 100x30\nend\n");
+      await command.exit;
+      const rest = { tty: true, stdin: true };
+      const containerId = await start(podSandboxId, { command: ["sizes"], rest });
+      const attached = await attach(cri, containerId, { tty: true, stdin: true, size });
+      assert.equal(await follow(attached), "true 80x24\ntrue 100x30\nend\n");
+      const { logPath } = await ended(containerId);
+      assert.doesNotMatch(await readFile(logPath, "utf8"), / stderr /);
+    },
+  ));
+
+test("a container whose attached client reads nothing waits for it, and can be killed", () =>
+  withRuntime({}, async ({ cri, runPod, start, status }) => {
+    const containerId = await start(await runPod(), { command: ["yes"] });
+    const session = await attach(cri, containerId, { transport: "websocket" });
+    session.stdout.pause();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await cri.runtime.stopContainer({ containerId, timeout: 0n }, { timeoutMs: 5000 });
+    assert.equal((await status(containerId)).exitCode, 137);
+    await session.close();
   }));
