@@ -8,7 +8,7 @@
  * @see {@link https://yaml.org/spec/1.2.2/}
  * @module
  */
-import { isAlias, isCollection, isMap, isScalar, parseDocument, type Scalar } from "yaml";
+import { isAlias, isCollection, isMap, isScalar, Lexer, parseDocument, type Scalar } from "yaml";
 import { locate } from "../../core/json-tree.ts";
 import { numberOf } from "./config-json.ts";
 import {
@@ -47,15 +47,39 @@ export function readYamlConfig(name: string, text: string): ConfigText {
     const { line, column } = locateIndex(index);
     return configError(name, [{ path: "$", line, column, message }], cause);
   };
+  const fail = (index: number, message: string): never => {
+    throw refuse(index, message);
+  };
+  assertBrackets(text, fail);
   // Names of keys are compared below: the library compares each with every other.
   const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, prettyErrors: false });
   const [problem] = [...document.errors, ...document.warnings];
   if (problem) throw refuse(problem.pos[0], problem.message, problem);
-  const fail = (index: number, message: string): never => {
-    throw refuse(index, message);
-  };
   const tree = nodeOf(document.contents, { anchors: new Map(), merged: 0, fail }, 0, 0);
   return { tree, locate: locateIndex };
+}
+
+/** Marks of the lexer, which stand for no text: the start of a document, a broken-off flow, a scalar that follows. */
+const LEXER_MARKS: readonly string[] = ["\u0002", "\u0018", "\u001f"];
+
+/** Refuses nesting that is too deep, and closing brackets of nothing, which the library takes quadratic time over. */
+function assertBrackets(text: string, fail: YamlReading["fail"]): void {
+  let depth = 0;
+  let index = 0;
+  let inScalar = false;
+  for (const token of new Lexer().lex(text)) {
+    if (LEXER_MARKS.includes(token)) {
+      inScalar = token === "\u001f";
+      if (token === "\u0018") depth = 0;
+      continue;
+    }
+    if (!inScalar && (token === "[" || token === "{")) depth++;
+    if (!inScalar && (token === "]" || token === "}")) depth--;
+    if (depth < 0) fail(index, `${token} closes nothing`);
+    if (depth > MAX_CONFIG_DEPTH) fail(index, "nested too deep");
+    inScalar = false;
+    index += token.length;
+  }
 }
 
 function nodeOf(node: unknown, reading: YamlReading, depth: number, near: number): ConfigNode {

@@ -263,6 +263,7 @@ test("what YAML can say", () => {
   const labels = "labels: &l {a: b, c: d}\nannotations: {<<: *l, a: e}";
   assert.deepEqual({ ...container(labels).annotations }, { a: "e", c: "d" });
   assert.deepEqual({ ...container("labels: {__proto__: x}").labels }, JSON.parse('{"__proto__":"x"}'));
+  assert.deepEqual(container("command:\n- |\n  ]\n- ']'\n- a]b").command, ["]\n", "]", "a]b"]);
   assert.deepEqual({ ...container("labels: {'<<': x}").labels }, { "<<": "x" });
   const two = "labels: {<<: [{a: '1'}, {a: '2', b: '3'}]}";
   assert.deepEqual({ ...container(two).labels }, { a: "1", b: "3" });
@@ -319,6 +320,8 @@ test("neither depth nor aliases nor merge keys make a small text a large one", {
   const started = performance.now();
   problemsOf(() => container(`command: ${"[".repeat(50_000)}`));
   problemsOf(() => container(`command: ${"[".repeat(500)}${"]".repeat(500)}`));
+  for (const bracket of ["]", "}", "[", "a: {"])
+    problemsOf(() => parseContainerConfig(bracket.repeat(200_000)));
   problemsOf(() => parseContainerConfig(`{"a":${"[".repeat(50_000)}`));
   const ids = `[${"{length: 1},".repeat(2000)}]`;
   const mount = `{uidMappings: *ids, gidMappings: *ids}`;
