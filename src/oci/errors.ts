@@ -51,7 +51,41 @@ export type OciErrorCode =
   /** A Docker schema 1 manifest: recognised, and refused. */
   | "ERR_OCI_SCHEMA1_UNSUPPORTED"
   /** An index has no entry for the platform. */
-  | "ERR_OCI_PLATFORM_NOT_FOUND";
+  | "ERR_OCI_PLATFORM_NOT_FOUND"
+  /** The registry, or this store, does not have the function. */
+  | "ERR_OCI_UNSUPPORTED"
+  /** A list goes on beyond its limit, or in a circle. */
+  | "ERR_OCI_LIST_TOO_LONG"
+  /** The same index of referrers was changed by others again and again. */
+  | "ERR_OCI_CONFLICT"
+  /** A file of credentials that cannot be read as one. */
+  | "ERR_OCI_AUTH_FILE_INVALID"
+  /** A credential helper failed, or answered with what are no credentials. */
+  | "ERR_OCI_CREDENTIAL_HELPER"
+  /** A `hosts.toml` or `registries.conf` that cannot be read as one. */
+  | "ERR_OCI_CONFIG_INVALID"
+  /** The configuration of registries blocks the image. */
+  | "ERR_OCI_BLOCKED"
+  /** A short name that could mean several images. */
+  | "ERR_OCI_SHORT_NAME_AMBIGUOUS"
+  /** A directory or archive that is no image layout, or is damaged. */
+  | "ERR_OCI_LAYOUT_INVALID"
+  /** An archive of `docker save` that cannot be read as one. */
+  | "ERR_OCI_ARCHIVE_INVALID"
+  /** A layer that is no tar archive, or is damaged. */
+  | "ERR_OCI_LAYER_INVALID"
+  /** An entry of a layer, or a title of an artifact, that would leave its place, or does what none may do. */
+  | "ERR_OCI_ENTRY_REFUSED"
+  /** A layer or a list of entries over a limit. */
+  | "ERR_OCI_LAYER_TOO_LARGE"
+  /** A layer compressed by a method that is not known. */
+  | "ERR_OCI_COMPRESSION_UNSUPPORTED"
+  /** A layer that unpacks to something else than the configuration says. */
+  | "ERR_OCI_DIFF_ID_MISMATCH"
+  /** An encrypted layer without a key that opens it. */
+  | "ERR_OCI_LAYER_ENCRYPTED"
+  /** A document that breaks a rule of the image specification. */
+  | "ERR_OCI_DOCUMENT_INVALID";
 
 /** One entry of a registry's error body, with the code as the registry sent it. */
 export interface RegistryErrorEntry {

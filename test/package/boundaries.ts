@@ -15,7 +15,7 @@ const BOUNDARIES: Readonly<Record<string, Boundary>> = {
   "": { modules: ["core"], packages: [], builtins: [] },
   core: { modules: [], packages: [], builtins: ["node:buffer", "node:crypto"] },
   cri: { modules: ["core"], packages: ["@grpc/grpc-js", "@bufbuild/protobuf", "re2js", "ws", "yaml"] },
-  oci: { modules: ["core"], packages: ["undici", "tar-stream"] },
+  oci: { modules: ["core"], packages: ["ajv", "jose", "smol-toml", "tar-stream", "undici"] },
   policy: { modules: ["core", "oci"], packages: [] },
   seccomp: { modules: ["core"], packages: ["ajv"] },
   config: { modules: ["core", "oci", "policy", "seccomp"], packages: [] },
