@@ -4,6 +4,7 @@
  * @module
  */
 import type { Duplex } from "node:stream";
+import { asError } from "./flow.ts";
 import { assertPort } from "./forwarded-port.ts";
 import {
   callOptions,
@@ -71,7 +72,7 @@ export async function dialPod(
       );
     }),
   );
-  const onAbort = () => duplex.destroy(signal?.reason);
+  const onAbort = () => duplex.destroy(asError(signal?.reason));
   if (signal?.aborted) onAbort();
   else signal?.addEventListener("abort", onAbort, { once: true });
   duplex.once("close", () => signal?.removeEventListener("abort", onAbort));

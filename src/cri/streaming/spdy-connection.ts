@@ -202,9 +202,11 @@ export function spdyConnection(socket: Duplex, options: SpdyConnectionOptions): 
       const id = nextId;
       nextId += 2;
       const fields = new Map(Object.entries(headers));
+      // An answer may come before the sending returns.
+      const stream = add(id, fields, false);
       const headerBlock = encodeHeaders(fields);
       send({ kind: "SYN_STREAM", streamId: id, priority: 0, fin: false, headerBlock });
-      return add(id, fields, false).outside;
+      return stream.outside;
     },
     closed,
     close() {
