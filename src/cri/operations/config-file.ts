@@ -18,7 +18,7 @@ import {
 } from "../gen/runtime/v1/api_pb.ts";
 import { type DecodeProblem, decodeConfig, type MessageData } from "./config-decode.ts";
 import { readJsonConfig } from "./config-json.ts";
-import { type ConfigText, configError } from "./config-tree.ts";
+import { type ConfigNode, type ConfigText, configError } from "./config-tree.ts";
 import { readYamlConfig } from "./config-yaml.ts";
 
 /** Options of {@link parseContainerConfig}. */
@@ -62,11 +62,11 @@ export function parsePodSandboxConfig(
     ["metadata", "name"],
     ["metadata", "namespace"],
   ] as const;
-  const config = parseConfig(PodSandboxConfigSchema, { name, text, required, options });
+  const { config, place } = parseConfig(PodSandboxConfigSchema, { name, text, required, options });
   if (config.metadata && config.metadata.uid === "") config.metadata.uid = newUid();
   if (config.linux && config.linux.cgroupParent === "") {
     const message = "without cgroup_parent, the pod is outside of the cgroups of the node's other pods";
-    options.onWarning?.({ path: "$['linux']", line: 1, column: 1, message });
+    options.onWarning?.({ path: "$['linux']", ...place("linux"), message });
   }
   return config;
 }
@@ -88,7 +88,7 @@ export function parseContainerConfig(
     ["metadata", "name"],
     ["image", "image"],
   ] as const;
-  return parseConfig(ContainerConfigSchema, { name, text, required, options });
+  return parseConfig(ContainerConfigSchema, { name, text, required, options }).config;
 }
 
 interface ConfigInput {
@@ -99,10 +99,17 @@ interface ConfigInput {
   options: ParseContainerConfigOptions;
 }
 
+/** A configuration that fits. */
+interface ParsedConfig<S extends DescMessage> {
+  config: MessageShape<S>;
+  /** Where one of its members is. */
+  place: (key: string) => { line: number; column: number };
+}
+
 function parseConfig<S extends DescMessage>(
   schema: S,
   { name, text, required, options }: ConfigInput,
-): MessageShape<S> {
+): ParsedConfig<S> {
   const { unknownKeys = "refuse", onWarning, maxBytes = DEFAULT_MAX_BYTES } = options;
   assertLimit(maxBytes);
   const read = readConfig(name, text, maxBytes);
@@ -115,7 +122,13 @@ function parseConfig<S extends DescMessage>(
   const wrong = [...invalid, ...missing, ...(unknownKeys === "refuse" ? unknown : [])];
   if (wrong.length > 0) throw configError(name, wrong.map(placed));
   for (const problem of unknown) onWarning?.(placed(problem));
-  return create(schema, data as never);
+  return { config: create(schema, data as never), place: (key) => read.locate(offsetOf(read.tree, key)) };
+}
+
+/** Where a member of the configuration begins, whatever the case of its name. */
+function offsetOf(tree: ConfigNode, key: string): number {
+  const members = tree.kind === "object" ? tree.members : [];
+  return members.find((member) => member.key.toLowerCase() === key)?.offset ?? tree.offset;
 }
 
 function missingIn(data: MessageData, required: ConfigInput["required"]): DecodeProblem[] {

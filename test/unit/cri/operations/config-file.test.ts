@@ -291,9 +291,9 @@ test("a pod without a uid gets one", () => {
 
 test("a pod for Linux without a cgroup is allowed, and told", () => {
   const told: string[] = [];
-  const onWarning = ({ path }: ConfigProblem) => told.push(path);
+  const onWarning = ({ path, line, column }: ConfigProblem) => told.push(`${path} ${line}:${column}`);
   parsePodSandboxConfig("metadata: {name: a, namespace: b}\nlinux: {}", { onWarning });
-  assert.deepEqual(told, ["$['linux']"]);
+  assert.deepEqual(told, ["$['linux'] 2:1"]);
   parsePodSandboxConfig(POD, { onWarning });
   assert.equal(told.length, 1);
 });
