@@ -1,5 +1,6 @@
 /**
- * Clients of the Kubernetes Container Runtime Interface: every RPC of every version, over a unix socket.
+ * Clients of the Kubernetes Container Runtime Interface: every RPC of every version, over a unix socket
+ * or TLS, and what is built on them.
  *
  * int64 and uint64 fields are `bigint`, nanosecond times among them; enums are open, so that a number from a newer
  * runtime is kept; `bytes` are `Uint8Array`.

@@ -25,7 +25,8 @@ export interface CriTlsOptions {
   passphrase?: string | undefined;
   /**
    * The name or address that the server's certificate must be for. Default: the host of the endpoint. It is also
-   * what the server is told, if it is a name: a server at an address is told `localhost`.
+   * what the server is told, if it is a name: a server at an address is told `localhost`. It holds for the image
+   * endpoint too.
    */
   servername?: string | undefined;
 }

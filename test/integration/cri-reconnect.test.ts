@@ -178,6 +178,7 @@ test("a server that says nothing at all is let go of", async (t) => {
     sockets++;
     socket.on("error", () => {});
     socket.on("close", () => sockets--);
+    t.after(() => socket.destroy());
     socket.resume();
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));
