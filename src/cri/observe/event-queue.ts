@@ -29,25 +29,47 @@ export interface EventQueue<T> {
   close(): Promise<void>;
 }
 
+/** Options of {@link openEventQueue}. */
+export interface EventQueueOptions<T> {
+  /** Events that may wait. */
+  maxEvents: number;
+  /** Bytes that the events which wait may have together; one event may always wait. */
+  maxBytes: number;
+  sizeOf: (event: T) => number;
+  now: () => number;
+}
+
 /** Begins to read a stream. */
 export function openEventQueue<T>(
   events: AsyncIterableIterator<T, void>,
-  { maxEvents, now }: { maxEvents: number; now: () => number },
+  { maxEvents, maxBytes, sizeOf, now }: EventQueueOptions<T>,
 ): EventQueue<T> {
   let waiting: T[] = [];
+  let sizes: number[] = [];
+  let bytes = 0;
   let received = 0;
   let dropped = 0;
   let ended: { error?: unknown; at: number } | undefined;
   let wake: () => void = () => {};
+  const push = (event: T) => {
+    const size = sizeOf(event);
+    bytes += size;
+    sizes.push(size);
+    if (waiting.push(event) > maxEvents || (bytes > maxBytes && waiting.length > 1)) dropped = empty();
+  };
+  const empty = () => {
+    const count = waiting.length;
+    waiting = [];
+    sizes = [];
+    bytes = 0;
+    return count;
+  };
   const read = async (): Promise<void> => {
     try {
       for await (const event of events) {
         received++;
         if (dropped > 0) dropped++;
-        else if (waiting.push(event) > maxEvents) {
-          dropped = waiting.length;
-          waiting = [];
-        }
+        else push(event);
         wake();
       }
       ended = { at: now() };
@@ -58,7 +80,10 @@ export function openEventQueue<T>(
   };
   const reading = read();
   return {
-    shift: () => waiting.shift(),
+    shift() {
+      bytes -= sizes.shift() ?? 0;
+      return waiting.shift();
+    },
     get waiting() {
       return waiting;
     },
@@ -72,8 +97,7 @@ export function openEventQueue<T>(
       return waiting.length === 0 && dropped === 0 ? ended : undefined;
     },
     reset() {
-      const count = dropped + waiting.length;
-      waiting = [];
+      const count = dropped + empty();
       dropped = 0;
       return count;
     },

@@ -48,11 +48,7 @@ export {
 } from "./sample-stats.ts";
 export { type ContainerUsage, type CpuSample, cpuPercent, type PodUsage } from "./stats.ts";
 export { nsToDate, nsToIso, toSafeNumber } from "./time.ts";
-export {
-  type WatchContainersOptions,
-  type WatchItem,
-  type WatchPollOptions,
-  type WatchResyncReason,
-  watchContainers,
-} from "./watch.ts";
+export { watchContainers } from "./watch.ts";
+export type { WatchItem, WatchResyncReason } from "./watch-items.ts";
+export type { WatchContainersOptions, WatchPollOptions } from "./watch-options.ts";
 export type { WatchChange, WatchedContainer, WatchedPod, WatchView } from "./watch-view.ts";

@@ -7,15 +7,17 @@
  *
  * @module
  */
-import { joinSignals, delay as realDelay, type SignalOptions } from "../../core/signal.ts";
+import { toBinary } from "@bufbuild/protobuf";
+import { joinSignals } from "../../core/signal.ts";
 import type { CriCallOptions } from "../call.ts";
 import type { CriConnection } from "../connect.ts";
 import { CriError } from "../errors.ts";
-import type { ContainerEventResponse, ContainerEventType } from "../gen/runtime/v1/api_pb.ts";
+import { type ContainerEventResponse, ContainerEventResponseSchema } from "../gen/runtime/v1/api_pb.ts";
 import { iterateContainers, iteratePodSandboxes } from "../list-streams.ts";
 import { collect } from "./collect.ts";
 import { type EventQueue, openEventQueue } from "./event-queue.ts";
-import type { Delay } from "./sample-stats.ts";
+import type { WatchItem, WatchResyncReason } from "./watch-items.ts";
+import { resolveWatchOptions, type WatchContainersOptions, type WatchSettings } from "./watch-options.ts";
 import {
   applyEvent,
   applyLists,
@@ -25,84 +27,6 @@ import {
   type WatchState,
   type WatchView,
 } from "./watch-view.ts";
-
-/** One thing that a watch tells. `view` is what there is then; it is the same object every time. */
-export type WatchItem =
-  /** What there is at the beginning; always the first but for `disconnected` and `polling`. */
-  | { readonly kind: "snapshot"; readonly view: WatchView }
-  /** An event. `changes` may be empty, where a list had shown them before. */
-  | {
-      readonly kind: "event";
-      readonly type: ContainerEventType;
-      /** Whether the event is of a pod sandbox or of a container in one. */
-      readonly subject: "pod" | "container";
-      readonly id: string;
-      /** When the runtime says that it happened, in nanoseconds since the Unix epoch. */
-      readonly createdAt: bigint;
-      readonly changes: readonly WatchChange[];
-      /** The event as it came. */
-      readonly response: ContainerEventResponse;
-      readonly view: WatchView;
-    }
-  /** What a list shows that no event has told. After `reconnected` and `overflow` it comes also without changes. */
-  | {
-      readonly kind: "resynced";
-      readonly reason: WatchResyncReason;
-      readonly changes: readonly WatchChange[];
-      /** Events that were dropped, for `overflow`. */
-      readonly droppedEvents: number;
-      readonly view: WatchView;
-    }
-  /** The connection is lost; the view is as old as it may be until the next `snapshot` or `resynced`. */
-  | {
-      readonly kind: "disconnected";
-      readonly error: CriError;
-      readonly retryInMs: number;
-      readonly view: WatchView;
-    }
-  /** The runtime sends no events, and the `poll` option was given: from now on changes come from lists. */
-  | { readonly kind: "polling"; readonly error: CriError; readonly view: WatchView };
-
-/**
- * Why a watch listed anew: the connection was lost and is back, the reader was so slow that events were dropped, a
- * list showed what no event had told, or the watch polls.
- */
-export type WatchResyncReason = "reconnected" | "overflow" | "relisted" | "polled";
-
-/** How a watch polls. */
-export interface WatchPollOptions {
-  /** Time between two lists in milliseconds, 1 to 2147483647. Default 1000. */
-  intervalMs?: number | undefined;
-  /**
-   * Does not ask for events at all. Default false. Needed beside a kubelet with events on containerd before 2.0 and
-   * CRI-O before 1.28: there each event reaches one listener only, and the kubelet would miss what the watch gets.
-   */
-  always?: boolean | undefined;
-}
-
-/** Options of {@link watchContainers}. */
-export interface WatchContainersOptions extends SignalOptions {
-  /** Polls where the runtime has no events. Without it that is an error. */
-  poll?: WatchPollOptions | undefined;
-  /** Time between two lists while events come, in milliseconds; Infinity for none. Default 300000 (5 minutes). */
-  resyncMs?: number | undefined;
-  /** Time from the beginning of listening to the list that makes sure, in milliseconds. Default 1000. */
-  settleMs?: number | undefined;
-  /** Deadline for each list in milliseconds. The stream of events has none. Default 30000. */
-  timeoutMs?: number | undefined;
-  /** Events that may wait for a slow reader; with more of them the watch lists anew. Default 1024. */
-  maxEvents?: number | undefined;
-  /** Pause after a lost connection: it doubles with each failure from `initialMs` (100) to `maxMs` (5000). */
-  backoff?: { initialMs?: number | undefined; maxMs?: number | undefined } | undefined;
-  /** Failures in a row after which the error is passed on. Default Infinity. */
-  maxRetries?: number | undefined;
-  /** How time passes. Default: as the clock runs. */
-  delay?: Delay | undefined;
-  /** Milliseconds on a clock that never goes back. Default: since the process began. */
-  now?: (() => number) | undefined;
-  /** A number from 0 to 1 that shortens the pause by up to a half, so that clients do not return all at once. */
-  random?: (() => number) | undefined;
-}
 
 /**
  * What happens to the pods and containers of a runtime: first a snapshot, then every change.
@@ -126,7 +50,7 @@ export function watchContainers(
   options: WatchContainersOptions = {},
 ): AsyncIterableIterator<WatchItem, void> {
   const left = new AbortController();
-  const items = watch(cri, resolveOptions(options), options.signal, left.signal);
+  const items = watch(cri, resolveWatchOptions(options), options.signal, left.signal);
   return {
     next: () => items.next(),
     return: () => {
@@ -139,47 +63,6 @@ export function watchContainers(
   };
 }
 
-interface Settings {
-  readonly poll: { readonly intervalMs: number; readonly always: boolean } | undefined;
-  readonly resyncMs: number;
-  readonly settleMs: number;
-  readonly timeoutMs: number;
-  readonly maxEvents: number;
-  readonly initialMs: number;
-  readonly maxMs: number;
-  readonly maxRetries: number;
-  readonly delay: Delay;
-  readonly now: () => number;
-  readonly random: () => number;
-}
-
-const MAX_MS = 2 ** 31 - 1;
-
-function resolveOptions(options: WatchContainersOptions): Settings {
-  const {
-    poll,
-    backoff = {},
-    delay = realDelay,
-    now = () => performance.now(),
-    random = Math.random,
-  } = options;
-  const { resyncMs = 300_000, settleMs = 1000, timeoutMs = 30_000, maxEvents = 1024 } = options;
-  const { maxRetries = Number.POSITIVE_INFINITY } = options;
-  const { initialMs = 100, maxMs = 5000 } = backoff;
-  const intervalMs = poll?.intervalMs ?? 1000;
-  for (const [name, ms] of Object.entries({ settleMs, timeoutMs, initialMs, maxMs, intervalMs })) {
-    if (!(ms >= 1 && ms <= MAX_MS)) throw new RangeError(`${name} must be from 1 to ${MAX_MS}, got ${ms}`);
-  }
-  if (!(resyncMs >= 1)) throw new RangeError(`resyncMs must be 1 or more, got ${resyncMs}`);
-  if (!(maxRetries >= 0)) throw new RangeError(`maxRetries must be 0 or more, got ${maxRetries}`);
-  if (!Number.isSafeInteger(maxEvents) || maxEvents < 1) {
-    throw new RangeError(`maxEvents must be a whole number of 1 or more, got ${maxEvents}`);
-  }
-  const polling = poll ? { intervalMs, always: poll.always ?? false } : undefined;
-  const times = { resyncMs, settleMs, timeoutMs, initialMs, maxMs };
-  return { poll: polling, ...times, maxEvents, maxRetries, delay, now, random };
-}
-
 /** How a turn of listening or polling ended. */
 type TurnEnd =
   | { kind: "lost"; error: CriError; lasted: boolean }
@@ -189,7 +72,7 @@ type TurnEnd =
 /** What the turns of one watch share. */
 interface Watch {
   readonly cri: Pick<CriConnection, "runtime">;
-  readonly settings: Settings;
+  readonly settings: WatchSettings;
   readonly signal: AbortSignal | undefined;
   readonly state: WatchState;
   readonly view: WatchView;
@@ -201,7 +84,7 @@ interface Watch {
 
 async function* watch(
   cri: Pick<CriConnection, "runtime">,
-  settings: Settings,
+  settings: WatchSettings,
   signal: AbortSignal | undefined,
   left: AbortSignal,
 ): AsyncGenerator<WatchItem, void> {
@@ -258,7 +141,9 @@ async function* listen(shared: Watch): AsyncGenerator<WatchItem, TurnEnd> {
   const { settings, signal, state, view } = shared;
   const { now, delay } = settings;
   const opened = now();
-  const queue = openEventQueue(shared.cri.runtime.getContainerEvents({}, { signal }), settings);
+  const { maxEvents } = settings;
+  const limits = { maxEvents, maxBytes: MAX_QUEUE_BYTES, sizeOf: sizeOfEvent, now };
+  const queue = openEventQueue(shared.cri.runtime.getContainerEvents({}, { signal }), limits);
   const lasted = () => queue.received > 0 || now() - opened >= AT_ONCE_MS;
   try {
     const first = await list(shared, queue);
@@ -290,7 +175,7 @@ async function* listen(shared: Watch): AsyncGenerator<WatchItem, TurnEnd> {
         yield* relisted.tell("relisted");
         due = now() + settings.resyncMs;
       } else {
-        const ms = Math.min(MAX_MS, Math.max(1, Math.ceil(due - now())));
+        const ms = Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(due - now())));
         await queue.wait({ ...(due === Number.POSITIVE_INFINITY ? {} : { ms }), delay, signal });
       }
     }
@@ -347,6 +232,16 @@ function tellList(
   if (!begun) return [{ kind: "snapshot", view }];
   if (changes.length === 0 && !lost && reason !== "overflow") return [];
   return [{ kind: "resynced", reason: lost ? "reconnected" : reason, changes, droppedEvents, view }];
+}
+
+/** The longest time that a timer can run. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** As much as two of the largest answers that a connection takes unless it is told otherwise. */
+const MAX_QUEUE_BYTES = 32 * 1024 * 1024;
+
+function sizeOfEvent(event: ContainerEventResponse): number {
+  return toBinary(ContainerEventResponseSchema, event).byteLength;
 }
 
 /** A stream without events that ends well within this time was never meant to have any. */
