@@ -166,3 +166,26 @@ test("strings that repeat in a long message are told from those that only look a
     { ...property, numRuns: Math.ceil(property.numRuns / 20) },
   );
 });
+
+test("maps of a list are told from the maps before them", () => {
+  const name = fc.constantFrom("a", "b", "c", "toString", "__proto__", "constructor", "");
+  const entry = fc.tuple(name, fc.constantFrom("", "1", "2"));
+  const labels = fc.array(entry, { maxLength: 4 });
+  // One entry after another, with names that come twice, as no writer of messages puts them.
+  const container = fc.array(labels, { minLength: 1, maxLength: 3 }).map((parts) => {
+    const one = parts.flat().map(([key, value]) => {
+      const part = create(ContainerSchema);
+      Object.defineProperty(part.labels, key, { value, enumerable: true });
+      return toBinary(ContainerSchema, part);
+    });
+    return Buffer.concat(one);
+  });
+  fc.assert(
+    fc.property(fc.array(container, { maxLength: 8 }), (containers) => {
+      const items = containers.map((bytes) => Buffer.concat([Buffer.of(0x0a, bytes.length), bytes]));
+      fc.pre(containers.every((bytes) => bytes.length < 128));
+      assertSame(ListContainersResponseSchema, Buffer.concat(items));
+    }),
+    property,
+  );
+});

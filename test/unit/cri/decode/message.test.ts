@@ -54,6 +54,80 @@ test("a label without name or value has an empty one, and the last of a name cou
   assert.deepEqual(decodeMessage(ContainerSchema, bytes).labels, { "": "", a: "2", b: "" });
 });
 
+test("a map has its own names and values, whatever names the map before it had", () => {
+  const maps: [string, string][][] = [
+    [
+      ["a", "1"],
+      ["b", "2"],
+    ],
+    [
+      ["b", "3"],
+      ["a", "4"],
+    ],
+    [
+      ["a", "5"],
+      ["a", "6"],
+    ],
+    [["a", "7"]],
+    [
+      ["a", "8"],
+      ["b", "9"],
+      ["c", "10"],
+    ],
+    [
+      ["toString", "11"],
+      ["constructor", "12"],
+      ["c", "13"],
+    ],
+    [
+      ["toString", "14"],
+      ["constructor", "15"],
+      ["hasOwnProperty", "16"],
+    ],
+    [
+      ["__proto__", "17"],
+      ["toString", "18"],
+      ["c", "19"],
+    ],
+    [
+      ["__proto__", "20"],
+      ["toString", "21"],
+      ["c", "22"],
+    ],
+    [],
+    [
+      ["__proto__", "23"],
+      ["toString", "24"],
+      ["c", "25"],
+    ],
+  ];
+  const bytes = maps.map((entries) => {
+    const labels = entries.map(([name, value]) => field(8, Buffer.concat([field(1, name), field(2, value)])));
+    return field(1, Buffer.concat(labels));
+  });
+  const { containers } = decodeMessage(ListContainersResponseSchema, Buffer.concat(bytes));
+  for (const [at, { labels }] of containers.entries()) {
+    assert.deepEqual(new Map(Object.entries(labels)), new Map(maps[at]));
+    assert.equal(Object.getPrototypeOf(labels), Object.prototype);
+  }
+  assert.equal(containers.length, maps.length);
+});
+
+test("a map goes on after another field", () => {
+  const entry = (at: number, name: string) => field(at, Buffer.concat([field(1, name), field(2, name)]));
+  const one = field(
+    1,
+    Buffer.concat([entry(8, "a"), entry(9, "x"), entry(8, "b"), field(1, "id"), entry(8, "a")]),
+  );
+  const { containers } = decodeMessage(ListContainersResponseSchema, Buffer.concat([one, one]));
+  for (const { id, labels, annotations } of containers) {
+    assert.deepEqual(
+      { id, labels, annotations },
+      { id: "id", labels: { a: "a", b: "b" }, annotations: { x: "x" } },
+    );
+  }
+});
+
 test("a message that comes in two parts is put together", () => {
   // Container 3 metadata, ContainerMetadata 1 name, 2 attempt.
   const bytes = Buffer.concat([field(3, field(1, "web")), field(3, Buffer.of(0x10, 0x02))]);
@@ -179,4 +253,21 @@ test("a message of a kind that the interface does not use is a mistake of the ca
     // Also the second time.
     assert.throws(() => decodeMessage(schema, new Uint8Array()), TypeError);
   }
+});
+
+test("maps whose entries come in turns take a time that grows with their number", () => {
+  const bytesOf = (count: number) => {
+    const entry = (at: number, name: string) => field(at, Buffer.concat([field(1, name), field(2, "")]));
+    const pairs = Array.from({ length: count }, (_, index) =>
+      Buffer.concat([entry(8, `a${index}`), entry(9, `b${index}`)]),
+    );
+    return Buffer.concat(pairs);
+  };
+  const bytes = bytesOf(100_000);
+  const start = performance.now();
+  const { labels, annotations } = decodeMessage(ContainerSchema, bytes);
+  // Some 0.1 s; going over all names for each would take minutes.
+  assert.ok(performance.now() - start < 10_000);
+  assert.equal(Object.keys(labels).length, 100_000);
+  assert.equal(Object.keys(annotations).length, 100_000);
 });
