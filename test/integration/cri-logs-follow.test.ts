@@ -234,6 +234,21 @@ test("a question that is never answered holds up no line, and is dropped when th
   assert.ok(dropped);
 });
 
+test("a question that is open when the reading fails is dropped", async () => {
+  const entry = (stream: string) => `{"log":"x","stream":"${stream}","time":"2024-01-01T00:00:00Z"}\n`;
+  let asked: AbortSignal | undefined;
+  const isRunning = ({ signal }: { signal?: AbortSignal | undefined }) => {
+    asked = signal;
+    return new Promise<boolean>(() => {});
+  };
+  await appendFile(log.path, entry("stdout"));
+  const reader = follow({ isRunning });
+  await until(() => asked !== undefined);
+  await appendFile(log.path, entry("tty"));
+  await assert.rejects(reader.done, { code: "ERR_CRI_LOG_INVALID" });
+  assert.ok(asked?.aborted);
+});
+
 test("the tail comes first, then what is appended", async () => {
   await log.append("a", "b", "c");
   const reader = follow({ tailLines: 2 });

@@ -203,6 +203,10 @@ test("the file system of the node can be elsewhere", async () => {
     answer.logPath = logPath;
     await assert.rejects(read({ logRoot: pod }), REFUSED);
   }
+  // Nor does a folder that leads out of it help.
+  answer.logPath = "/../other/0.log";
+  answer.podInfo = { info: JSON.stringify({ config: { log_directory: "/../other" } }) };
+  await assert.rejects(read({ logRoot: pod }), REFUSED);
 });
 
 test("the log of the attempt before", async () => {
