@@ -191,7 +191,7 @@ export function integerRange(scalar: ScalarType): readonly [min: bigint, max: bi
 }
 
 /** Whole numbers in texts, as JSON of protocol buffers writes those of 64 bits. */
-export const INTEGER_TEXT = "^-?(?:0|[1-9][0-9]{0,19})$";
+export const INTEGER_TEXT = "^(?:0|-?[1-9][0-9]{0,19})$";
 
 function scalarOf(scalar: ScalarType, node: ConfigNode, path: string, decoding: Decoding): unknown {
   const range = integerRange(scalar);

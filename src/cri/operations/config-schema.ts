@@ -15,8 +15,8 @@ export type JsonSchema = { [keyword: string]: JsonValue };
 /**
  * The JSON Schema (draft 2020-12) of what `parsePodSandboxConfig` takes, as plain data of the caller's own.
  *
- * Three things are the parser's alone: it takes the names of the contract in any case of their letters, limits
- * whole numbers of 64 bits to their range, and refuses lone surrogates.
+ * What is the parser's alone: it takes the names of the contract in any case of their letters, has exact bounds for
+ * whole numbers of 64 bits and those in texts, refuses them in forms such as `1e3`, and lone surrogates.
  */
 export function podSandboxConfigSchema(): JsonSchema {
   return schemaOf(PodSandboxConfigSchema, {
@@ -108,13 +108,12 @@ function itemSchema(field: DescField): JsonSchema {
   const range = integerRange(scalar);
   if (!range) return { type: "string" };
   const [min, max] = range;
-  // A double holds the bounds of 32 bits only.
-  const bounds =
-    max < 2n ** 32n ? { minimum: Number(min), maximum: Number(max) } : min === 0n ? { minimum: 0 } : {};
+  // A double holds no bound of 64 bits but the lower one; the next above it takes one number too many.
+  const bounds = { minimum: Number(min), maximum: Number(max) };
   return {
     anyOf: [
       { type: "integer", ...bounds },
-      { type: "string", pattern: INTEGER_TEXT },
+      { type: "string", pattern: min === 0n ? INTEGER_TEXT.replace("-?", "") : INTEGER_TEXT },
     ],
   };
 }
