@@ -96,6 +96,30 @@ test("the end of stdin over version 4 of WebSocket is an error and not a hang", 
   await assertNothingLeft(before);
 });
 
+test("the end of stdin with conmon-rs, which ends all, never looks like success", async (t) => {
+  const { cri } = await setUpStreaming(t, {
+    websocket: "conmon-rs",
+    exec: async (_request, { stdin, stdout, signal }) => {
+      for await (const chunk of stdin) await stdout(chunk);
+      // What the command does now is not seen.
+      await new Promise((resolve) =>
+        signal.aborted ? resolve(0) : signal.addEventListener("abort", resolve),
+      );
+      return { exitCode: 3 };
+    },
+  });
+  const before = countResources();
+  const early = await exec(cri, "c", ["cat"], { stdin: true });
+  assert.equal(early.protocol, "v5.channel.k8s.io");
+  early.stdin.end();
+  await assert.rejects(early.exit, { code: "ERR_CRI_CONNECTION_LOST" });
+  const late = await exec(cri, "c", ["cat"], { stdin: true });
+  late.stdin.write("x");
+  late.stdout.once("data", () => late.stdin.end());
+  await assert.rejects(late.exit, { code: "ERR_CRI_STDIN_END_UNSUPPORTED" });
+  await assertNothingLeft(before);
+});
+
 test("the end of stdin of a terminal is not told, and no error", async (t) => {
   const { cri } = await setUpStreaming(t, {
     exec: async (_request, { stdin, stdout }) => {

@@ -63,8 +63,9 @@ type IfStdin<O, S> = O extends { stdin: true } ? S : O extends { stdin: boolean 
 export interface NodeSessionStreams<O> {
   /**
    * What the command reads, if that was asked for. Its end is the end of the command's stdin; where the protocol has
-   * no word for that the session fails with `ERR_CRI_STDIN_END_UNSUPPORTED`, but for a terminal, where the end is a
-   * character that the user types and nothing is sent. It is closed without an error when the command has ended.
+   * no word for that the session fails with `ERR_CRI_STDIN_END_UNSUPPORTED`. With a terminal the end is a character
+   * that the user types, and over WebSocket nothing is sent. With conmon-rs the end of stdin is that of the session,
+   * whose outcome is lost. It is closed without an error when the command has ended.
    */
   readonly stdin: IfStdin<O, Writable>;
   /** What the command writes; empty if that was not asked for. Destroying it throws away what comes after. */

@@ -47,6 +47,7 @@ export function webSocketWire(websocket: WebSocket, options: WireOptions): Sessi
    * conmon-rs, which is also the only one that may send no status in JSON.
    */
   let begins: boolean | undefined;
+  let closedStdin = false;
   let settle: { resolve(status: ExecStatus): void; reject(error: unknown): void } | undefined;
   const status = new Promise<ExecStatus>((resolve, reject) => {
     settle = { resolve, reject };
@@ -79,10 +80,15 @@ export function webSocketWire(websocket: WebSocket, options: WireOptions): Sessi
     ? stdinOf(
         (chunk, callback) => send(encodeChannelMessage(CHANNEL.stdin, chunk, encoding), callback),
         (callback) => {
-          if (canCloseChannel) return send(encodeChannelClose(CHANNEL.stdin), callback);
           // On a terminal the end of input is a character that the user types.
           if (tty) return callback();
-          const error = stdinEndUnsupported(protocol);
+          if (canCloseChannel && begins !== false) {
+            closedStdin = true;
+            return send(encodeChannelClose(CHANNEL.stdin), callback);
+          }
+          const error = stdinEndUnsupported(
+            canCloseChannel ? "WebSocket of conmon-rs" : `WebSocket ${protocol}`,
+          );
           callback(error);
           fail(error);
         },
@@ -122,7 +128,9 @@ export function webSocketWire(websocket: WebSocket, options: WireOptions): Sessi
   });
   websocket.on("close", (code: number) => {
     if (!settle) return;
-    const silence = statusForm === "text" ? "success" : canCloseChannel && !begins ? "unclear" : "lost";
+    // The end of stdin is the end of the whole session there, and whatever the command does goes untold.
+    const mayBeSilent = canCloseChannel && !begins && !closedStdin;
+    const silence = statusForm === "text" ? "success" : mayBeSilent ? "unclear" : "lost";
     try {
       finish({ status: reader.finish({ clean: code === 1000, silence }) });
     } catch (error) {

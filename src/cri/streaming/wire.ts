@@ -92,6 +92,6 @@ export function lostSession(why: string, cause?: unknown): CriError {
 export function stdinEndUnsupported(protocol: string): CriError {
   return new CriError(
     "ERR_CRI_STDIN_END_UNSUPPORTED",
-    `the end of stdin cannot be told over ${protocol}; use SPDY for a command that reads to the end`,
+    `the end of stdin cannot be told over ${protocol}; a command that reads to the end needs SPDY`,
   );
 }
