@@ -1,7 +1,8 @@
 /**
  * A CRI runtime inside the test process, over a unix socket.
  *
- * It speaks real gRPC and runs no container: each RPC does what its handler says.
+ * It speaks real gRPC and runs no container: each RPC does what its handler says. For one whose pods, containers and
+ * images have a life of their own see {@link startCriRuntime}.
  *
  * @module
  */
