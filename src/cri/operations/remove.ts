@@ -41,7 +41,7 @@ export interface ParallelOptions {
 export type Removal =
   /** It is gone; with the paths of the logs that were removed. */
   | { kind: "removed"; id: string; logFiles: readonly string[] }
-  /** It was not there. */
+  /** The runtime knows none by that id; CRI-O says so too of a beginning of an id that several have. */
   | { kind: "absent"; id: string };
 
 /** What became of one removal among several. */
