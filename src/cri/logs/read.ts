@@ -34,7 +34,10 @@ export interface ReadLogEntriesOptions extends LogPlace, SignalOptions {
    * has when it is opened.
    */
   follow?: boolean | undefined;
-  /** Begins with the files that were rotated away, the oldest first. Default false: only the present file. */
+  /**
+   * Begins with the files that were rotated away, the oldest first by the times in their names, which the kubelet
+   * writes in the local time of the node. Default false: only the present file.
+   */
   includeRotated?: boolean | undefined;
   /**
    * Whether the container still runs; asked while nothing is appended, at most twice in `pollIntervalMs`. An error
