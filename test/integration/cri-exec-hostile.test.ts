@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import dns from "node:dns";
 import { createServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
@@ -363,4 +364,59 @@ test("no proxy setting is read", async (t) => {
   });
   for (const transport of TRANSPORTS) await (await exec(cri, "c", ["true"], { transport })).exit;
   assert.equal(server.log.length, 2);
+});
+
+test("what the server is sent", async (t) => {
+  let request = "";
+  const port = await rawServer(t, (socket) => {
+    socket.once("data", (bytes: Buffer) => {
+      request = bytes.toString();
+      socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    });
+  });
+  const cri = await runtimeWithUrl(t, () => `http://127.0.0.1:${port}/exec/abcdefgh?x=y`);
+  const headers = () =>
+    request
+      .split("\r\n")
+      .slice(1)
+      .filter((line) => line !== "" && !/^sec-websocket-key:/i.test(line))
+      .map((line) => line.toLowerCase())
+      .sort();
+  assert.equal(await codeOf(exec(cri, "c", ["true"], { transport: "spdy" })), "ERR_CRI_UPGRADE_REFUSED");
+  assert.match(request, /^POST \/exec\/abcdefgh\?x=y HTTP\/1\.1\r\n/);
+  assert.deepEqual(headers(), [
+    "connection: upgrade",
+    "content-length: 0",
+    `host: 127.0.0.1:${port}`,
+    "upgrade: spdy/3.1",
+    "x-stream-protocol-version: channel.k8s.io",
+    "x-stream-protocol-version: v2.channel.k8s.io",
+    "x-stream-protocol-version: v3.channel.k8s.io",
+    "x-stream-protocol-version: v4.channel.k8s.io",
+  ]);
+  // Version 1 has no end of stdin.
+  assert.equal(
+    await codeOf(exec(cri, "c", ["cat"], { transport: "spdy", stdin: true })),
+    "ERR_CRI_UPGRADE_REFUSED",
+  );
+  assert.ok(!request.includes("Version: channel.k8s.io"));
+  assert.equal(await codeOf(exec(cri, "c", ["true"], { transport: "websocket" })), "ERR_CRI_UPGRADE_REFUSED");
+  assert.match(request, /^GET \/exec\/abcdefgh\?x=y HTTP\/1\.1\r\n/);
+  assert.deepEqual(headers(), [
+    "connection: upgrade",
+    `host: 127.0.0.1:${port}`,
+    "sec-websocket-protocol: v5.channel.k8s.io,v4.channel.k8s.io",
+    "sec-websocket-version: 13",
+    "upgrade: websocket",
+  ]);
+});
+
+test("localhost is this machine, and no name server is asked", async (t) => {
+  const { cri } = await setUpStreaming(t, { rewriteUrl: (url) => url.replace("127.0.0.1", "localhost") });
+  const lookup = t.mock.method(dns, "lookup", () => assert.fail("a name was looked up"));
+  for (const transport of TRANSPORTS) {
+    const session = await exec(cri, "c", ["true"], { transport });
+    assert.deepEqual(await session.exit, { kind: "exited", exitCode: 0 });
+  }
+  assert.equal(lookup.mock.callCount(), 0);
 });
