@@ -137,6 +137,8 @@ test("a failed call is passed on, and an interval that is none is refused", asyn
     await assert.rejects(watchStats(cri).next(), { code: "ERR_CRI_INTERNAL" });
     for (const intervalMs of [0, -1, Number.NaN, 2 ** 31]) {
       await assert.rejects(sampleStats(cri, { intervalMs }), RangeError);
+      assert.throws(() => watchStats(cri, { intervalMs }), RangeError);
+      assert.throws(() => watchPodStats(cri, { intervalMs }), RangeError);
     }
   });
 });
@@ -160,6 +162,31 @@ test("an abort ends a sample before, during a call, and between two", async () =
     const paused = sampleStats(cri, { signal: between.signal, intervalMs: 1_000_000 });
     setTimeout(() => between.abort(reason), 20);
     await assert.rejects(paused, isReason);
+  });
+});
+
+test("a watch that waits can be left, in a call and between two, and aborted", async () => {
+  let hang = true;
+  const runtime: FakeRuntimeOptions["runtime"] = {
+    listContainerStats: () => (hang ? new Promise(() => {}) : { stats: [] }),
+  };
+  await withRuntime(runtime, async (cri, methods) => {
+    const unread = watchStats(cri);
+    await unread.return?.();
+    assert.deepEqual(await unread.next(), { done: true, value: undefined });
+    assert.deepEqual(methods(), []);
+    for (hang of [true, false]) {
+      const watch = watchStats(cri, { intervalMs: 1_000_000 });
+      const waiting = watch.next();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await watch.return?.();
+      assert.deepEqual(await waiting, { done: true, value: undefined });
+    }
+    const reason = new Error("enough");
+    const controller = new AbortController();
+    const aborted = watchStats(cri, { intervalMs: 1_000_000, signal: controller.signal }).next();
+    setTimeout(() => controller.abort(reason), 20);
+    await assert.rejects(aborted, (error) => error === reason);
   });
 });
 

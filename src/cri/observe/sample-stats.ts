@@ -18,6 +18,7 @@ import {
 import { iterateContainerStats, iteratePodSandboxes, iteratePodSandboxStats } from "../list-streams.ts";
 import { collect } from "./collect.ts";
 import { CONTAINERS, createComparison, PODS } from "./compare-stats.ts";
+import { leavable } from "./leave.ts";
 import type { ContainerUsage, PodUsage } from "./stats.ts";
 
 /** Waits that many milliseconds, or rejects with the reason of the signal. */
@@ -84,21 +85,17 @@ export async function sampleStats(
  * What containers use since the sample before, again and again: the first answer comes after two samples.
  *
  * Lazy and single-use; samples are taken only while an answer is awaited, so a slow reader gets longer intervals.
+ * `return()` ends one that waits.
  * Where the runtime has not read a CPU counter anew, the percentage from before stands. A failed call ends it.
  *
  * @throws {CriError} with the code of a failed call.
  */
-export async function* watchStats(
+export function watchStats(
   cri: Pick<CriConnection, "runtime">,
   options: SampleStatsOptions = {},
-): AsyncGenerator<ContainerUsage[], void> {
+): AsyncIterableIterator<ContainerUsage[], void> {
   const compare = createComparison(CONTAINERS, { all: options.all ?? false, unchanged: "keep" });
-  const wait = interval(options);
-  compare(await readContainers(cri, options));
-  for (;;) {
-    await wait();
-    yield compare(await readContainers(cri, options));
-  }
+  return everyInterval(options, async (signal) => compare(await readContainers(cri, { ...options, signal })));
 }
 
 /**
@@ -124,18 +121,32 @@ export async function samplePodStats(
 }
 
 /** What pods use since the sample before: of {@link samplePodStats} what {@link watchStats} is of sampleStats. */
-export async function* watchPodStats(
+export function watchPodStats(
   cri: Pick<CriConnection, "runtime">,
   options: SamplePodStatsOptions = {},
-): AsyncGenerator<PodStatsSample, void> {
+): AsyncIterableIterator<PodStatsSample, void> {
   const compare = createComparison(PODS, { all: options.all ?? false, unchanged: "keep" });
-  const wait = interval(options);
-  compare((await readPods(cri, options)).stats);
-  for (;;) {
-    await wait();
-    const { stats, failures } = await readPods(cri, options);
-    yield { pods: compare(stats), failures };
-  }
+  return everyInterval(options, async (signal) => {
+    const { stats, failures } = await readPods(cri, { ...options, signal });
+    return { pods: compare(stats), failures };
+  });
+}
+
+/** Samples again and again; the first sample is what the second one is compared with. */
+function everyInterval<T>(
+  options: SampleOptions,
+  sample: (signal: AbortSignal | undefined) => Promise<T>,
+): AsyncIterableIterator<T, void> {
+  // A wrong interval is told now and not with the first answer.
+  interval(options);
+  return leavable(options.signal, async function* (signal) {
+    const wait = interval({ ...options, signal });
+    await sample(signal);
+    for (;;) {
+      await wait();
+      yield await sample(signal);
+    }
+  });
 }
 
 const MAX_INTERVAL_MS = 2 ** 31 - 1;

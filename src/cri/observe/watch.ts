@@ -8,7 +8,6 @@
  * @module
  */
 import { toBinary } from "@bufbuild/protobuf";
-import { joinSignals } from "../../core/signal.ts";
 import type { CriCallOptions } from "../call.ts";
 import type { CriConnection } from "../connect.ts";
 import { CriError } from "../errors.ts";
@@ -16,6 +15,7 @@ import { type ContainerEventResponse, ContainerEventResponseSchema } from "../ge
 import { iterateContainers, iteratePodSandboxes } from "../list-streams.ts";
 import { collect } from "./collect.ts";
 import { type EventQueue, openEventQueue } from "./event-queue.ts";
+import { leavable } from "./leave.ts";
 import type { WatchItem, WatchResyncReason } from "./watch-items.ts";
 import { resolveWatchOptions, type WatchContainersOptions, type WatchSettings } from "./watch-options.ts";
 import {
@@ -49,18 +49,8 @@ export function watchContainers(
   cri: Pick<CriConnection, "runtime">,
   options: WatchContainersOptions = {},
 ): AsyncIterableIterator<WatchItem, void> {
-  const left = new AbortController();
-  const items = watch(cri, resolveWatchOptions(options), options.signal, left.signal);
-  return {
-    next: () => items.next(),
-    return: () => {
-      left.abort();
-      return items.return();
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  const settings = resolveWatchOptions(options);
+  return leavable(options.signal, (signal) => takeTurns(startWatch(cri, settings, signal)));
 }
 
 /** How a turn of listening or polling ended. */
@@ -82,31 +72,14 @@ interface Watch {
   lost: boolean;
 }
 
-async function* watch(
+function startWatch(
   cri: Pick<CriConnection, "runtime">,
   settings: WatchSettings,
   signal: AbortSignal | undefined,
-  left: AbortSignal,
-): AsyncGenerator<WatchItem, void> {
-  if (left.aborted) return;
+): Watch {
   const state = createWatchState();
-  const shared: Watch = {
-    cri,
-    settings,
-    signal: joinSignals(signal, left),
-    state,
-    view: { pods: state.pods, containers: state.containers },
-    begun: false,
-    lost: false,
-  };
-  try {
-    yield* takeTurns(shared);
-  } catch (error) {
-    // Calls that were cut off because the watch was left fail in their own ways.
-    if (left.aborted) return;
-    signal?.throwIfAborted();
-    throw error;
-  }
+  const view = { pods: state.pods, containers: state.containers };
+  return { cri, settings, signal, state, view, begun: false, lost: false };
 }
 
 async function* takeTurns(shared: Watch): AsyncGenerator<WatchItem, void> {
@@ -114,7 +87,6 @@ async function* takeTurns(shared: Watch): AsyncGenerator<WatchItem, void> {
   const { poll } = settings;
   let failures = 0;
   let polling = poll?.always ?? false;
-  signal?.throwIfAborted();
   for (;;) {
     const end: TurnEnd = yield* polling ? pollLists(shared) : listen(shared);
     const { error } = end;
