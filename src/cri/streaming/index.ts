@@ -15,17 +15,17 @@ export {
   type PortForwardOptions,
   portForward,
 } from "./port-forward.ts";
-export {
-  type AttachEnd,
-  type AttachSession,
-  attach,
-  type ExecEnd,
-  type ExecSession,
-  exec,
-  type NodeSessionStreams,
-  type SessionControl,
-  type SessionOptions,
-  type SessionStreams,
-  type WebSessionStreams,
-} from "./session.ts";
+export { attach, exec } from "./session.ts";
+export type {
+  AttachEnd,
+  AttachSession,
+  ExecEnd,
+  ExecSession,
+  NodeSessionStreams,
+  SessionControl,
+  SessionOptions,
+  SessionStdin,
+  SessionStreams,
+  WebSessionStreams,
+} from "./session-types.ts";
 export type { StreamTransport } from "./wire.ts";
