@@ -164,9 +164,8 @@ describe("observing containerd", needs(whyNoContainerd()), () => {
     assert.equal(snapshot.view.containers.get(busy)?.state, ContainerState.CONTAINER_RUNNING);
     const brief = await runContainer("brief", ["sh", "-c", "exit 3"]);
     await until(({ view }) => view.containers.get(brief)?.state === ContainerState.CONTAINER_EXITED);
-    const restarting = containerd.restart();
-    await until(({ kind }) => kind === "disconnected");
-    await restarting;
+    // Whether a poll meets the runtime while it is away is a matter of chance.
+    await containerd.restart();
     await cri.runtime.version({}).catch(() => {});
     await cri.runtime.removeContainer({ containerId: brief });
     const back = await until(({ view }) => !view.containers.has(brief));
