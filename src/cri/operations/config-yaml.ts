@@ -10,6 +10,7 @@
  */
 import { isAlias, isCollection, isMap, isScalar, Lexer, parseDocument, type Scalar } from "yaml";
 import { locate } from "../../core/json-tree.ts";
+import { yamlDepth } from "../yaml-depth.ts";
 import { numberOf } from "./config-json.ts";
 import {
   type ConfigMember,
@@ -51,6 +52,7 @@ export function readYamlConfig(name: string, text: string): ConfigText {
     throw refuse(index, message);
   };
   assertBrackets(text, fail);
+  if (yamlDepth(text) > MAX_CONFIG_DEPTH) fail(0, "nested too deep");
   // Names of keys are compared below: the library compares each with every other.
   const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, prettyErrors: false });
   const [problem] = [...document.errors, ...document.warnings];

@@ -335,3 +335,9 @@ test("neither depth nor aliases nor merge keys make a small text a large one", {
   problemsOf(() => container(keys));
   assert.ok(performance.now() - started < 30_000);
 });
+
+test("nesting of blocks is refused before the library goes as deep", () => {
+  for (const part of ["- ", "? "]) {
+    assert.throws(() => parsePodSandboxConfig(part.repeat(20_000)), /nested too deep/);
+  }
+});
