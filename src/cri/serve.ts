@@ -188,6 +188,8 @@ function unaryHandler(
   return (call, callback) => {
     const { served, abort } = servedCall(method, apiVersion, call.metadata.getMap());
     call.on("cancelled", abort);
+    // It may be cancelled before there is a handler, and is not told again.
+    if (call.cancelled) abort();
     const answer = async () => {
       const request = fromBinary(method.input, asBytes(call.request));
       const bytes = await told?.(served, request)?.strike(served);
@@ -210,6 +212,8 @@ function streamHandler(
   return (call) => {
     const { served, abort } = servedCall(method, apiVersion, call.metadata.getMap());
     call.on("cancelled", abort);
+    // It may be cancelled before there is a handler, and is not told again.
+    if (call.cancelled) abort();
     const answer = async () => {
       const request = fromBinary(method.input, asBytes(call.request));
       const send = async (bytes: Buffer) => {
