@@ -1,0 +1,31 @@
+/** crictl events: as the runtime sends them, and as a watch that loses nothing. */
+import { ContainerEventType, ContainerState, removePod, watchContainers } from "lading/cri";
+import { onNode } from "./shared/node.ts";
+
+await onNode(async ({ cri, run }) => {
+  const signal = AbortSignal.timeout(10_000);
+  // Runtimes without events are asked again and again instead.
+  const watch = watchContainers(cri, { poll: { intervalMs: 500 }, signal });
+  const first = await watch.next();
+  console.log(first.value?.kind, "of", first.value?.view.pods.size, "pods");
+  const { podSandboxId, containerId } = await run("short", ["true"]);
+  for await (const { kind, view } of watch) {
+    console.log(kind, view.containers.get(containerId)?.state);
+    if (view.containers.get(containerId)?.state === ContainerState.CONTAINER_EXITED) break;
+  }
+
+  // The bare stream, as crictl prints it: nothing of before, and an end without a word where events are off.
+  const events = cri.runtime.getContainerEvents({}, { signal });
+  const next = events.next();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await removePod(cri, podSandboxId, { force: true });
+  try {
+    const { value } = await next;
+    console.log(
+      value?.containerEventType === ContainerEventType.CONTAINER_STOPPED_EVENT,
+      value?.containerId.slice(0, 13),
+    );
+  } finally {
+    await events.return?.();
+  }
+});
