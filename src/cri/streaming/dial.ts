@@ -15,6 +15,9 @@ export interface StreamTlsOptions extends CriTlsOptions {
   insecureSkipVerify?: boolean | undefined;
 }
 
+/** How long a connection may be silent before TCP asks whether the other machine is there. */
+const KEEP_ALIVE_MS = 30_000;
+
 /**
  * Begins to connect.
  *
@@ -23,7 +26,13 @@ export interface StreamTlsOptions extends CriTlsOptions {
  */
 export function dialStream(url: StreamUrl, tls: StreamTlsOptions | undefined): Socket {
   const { host, port, secure } = url;
-  const way = { host, port, ...(host === "localhost" ? { lookup: lookUpLocalhost } : {}) };
+  const way = {
+    host,
+    port,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+    ...(host === "localhost" ? { lookup: lookUpLocalhost } : {}),
+  };
   if (!secure) {
     if (tls === undefined) return tcpConnect({ ...way, noDelay: true });
     throw new CriError(

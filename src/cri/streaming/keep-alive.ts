@@ -22,6 +22,11 @@ export interface KeepAliveOptions {
 export interface KeepAlive {
   /** Is to be called for whatever is heard. */
   heard(): void;
+  /**
+   * Is to be called for data that is sent. Whoever does not read it does not read pings either, so that silence behind
+   * it means nothing until something is heard again; that the machine is gone, TCP finds out.
+   */
+  sent(): void;
   /** Ends the pings. */
   stop(): void;
 }
@@ -30,16 +35,21 @@ export interface KeepAlive {
 export function startKeepAlive(options: KeepAliveOptions): KeepAlive {
   const { intervalMs, timeoutMs, ping, isPaused, onSilence } = options;
   let last = performance.now();
+  let waiting = false;
   const heard = () => {
     last = performance.now();
+    waiting = false;
   };
-  if (intervalMs === 0) return { heard, stop: () => {} };
+  const sent = () => {
+    waiting = true;
+  };
+  if (intervalMs === 0) return { heard, sent, stop: () => {} };
   const timer = setInterval(() => {
-    if (isPaused()) heard();
+    if (isPaused() || waiting) last = performance.now();
     if (performance.now() - last <= timeoutMs) return ping();
     clearInterval(timer);
     onSilence();
   }, intervalMs);
   timer.unref();
-  return { heard, stop: () => clearInterval(timer) };
+  return { heard, sent, stop: () => clearInterval(timer) };
 }

@@ -29,7 +29,10 @@ export interface StreamOpeningOptions extends CriCallOptions {
   openTimeoutMs?: number | undefined;
   /** Time between two pings in milliseconds; 0 for none. Default 5000. */
   pingIntervalMs?: number | undefined;
-  /** How long nothing may be heard, in milliseconds, before the connection counts as lost. Default 61000. */
+  /**
+   * How long nothing may be heard, in milliseconds, before the connection counts as lost. Time in which the other side
+   * may not have read what was written, or in which nothing is read here, does not count. Default 61000.
+   */
   pingTimeoutMs?: number | undefined;
   /** About how many bytes of each stream are held before the connection is read no further. Default 256 KiB (262144). */
   bufferBytes?: number | undefined;

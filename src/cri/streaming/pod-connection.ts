@@ -155,6 +155,7 @@ export function webSocketPodConnection(
       paused = false;
     },
     write(chunk: Uint8Array, _encoding, callback) {
+      pings.sent();
       const next = (at: number) => {
         // The pod has ended the connection, and what is written now goes nowhere, as with a socket.
         if (at >= chunk.length || websocket.readyState !== websocket.OPEN) return callback();

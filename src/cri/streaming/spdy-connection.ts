@@ -123,6 +123,7 @@ export function spdyConnection(socket: Duplex, options: SpdyConnectionOptions): 
         send({ kind: "SYN_REPLY", streamId: id, fin: false, headerBlock: encodeHeaders(fields) }),
       sendReset: (status) => send({ kind: "RST_STREAM", streamId: id, status }),
       onGone: () => streams.delete(id),
+      onSend: pings.sent,
     });
     if (ended) stream.lose(ended.error);
     else streams.set(id, stream);

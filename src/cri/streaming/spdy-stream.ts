@@ -60,6 +60,8 @@ interface SpdyStreamOptions {
   sendReply(headers: SpdyHeaders): void;
   sendReset(status: number): void;
   onGone(): void;
+  /** Is told of each piece of data that is sent. */
+  onSend(): void;
 }
 
 /** Data frames are no longer, so that streams take turns. */
@@ -108,6 +110,7 @@ export function openSpdyStream(options: SpdyStreamOptions): SpdyStreamInside {
     highWaterMark: MAX_DATA_BYTES,
     write(chunk: Uint8Array, _encoding, callback) {
       if (over) return callback(asError(over.error));
+      options.onSend();
       writeData(socket, id, chunk, callback);
     },
     final(callback) {

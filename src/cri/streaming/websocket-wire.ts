@@ -78,7 +78,10 @@ export function webSocketWire(websocket: WebSocket, options: WireOptions): Sessi
   };
   const stdin = options.stdin
     ? stdinOf(
-        (chunk, callback) => send(encodeChannelMessage(CHANNEL.stdin, chunk, encoding), callback),
+        (chunk, callback) => {
+          pings.sent();
+          send(encodeChannelMessage(CHANNEL.stdin, chunk, encoding), callback);
+        },
         (callback) => {
           // On a terminal the end of input is a character that the user types.
           if (tty) return callback();

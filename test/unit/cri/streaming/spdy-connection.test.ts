@@ -157,6 +157,12 @@ test("a side that does not answer pings is lost; one that is not read is not", a
   assert.equal(stream.readable.destroyed, false);
   stream.readable.resume();
   await settle();
+  // Nor is one that does not read what is written: it does not see the pings.
+  stream.writable.write("input");
+  for (let count = 0; count < 20; count++) wait(10);
+  assert.equal(stream.readable.destroyed, false);
+  far.write(encodeSpdyFrame({ kind: "PING", id: 1 }));
+  await settle();
   for (let count = 0; count < 3; count++) wait(10);
   assert.equal(stream.readable.destroyed, false);
   for (let count = 0; count < 2; count++) wait(10);
