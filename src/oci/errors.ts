@@ -72,6 +72,12 @@ export type OciErrorCode =
   | "ERR_OCI_LAYOUT_INVALID"
   /** An archive of `docker save` that cannot be read as one. */
   | "ERR_OCI_ARCHIVE_INVALID"
+  /** A file of a layout or an archive could not be read or written; `cause` has the system's own code. */
+  | "ERR_OCI_FILE"
+  /** One side of a copy failed: `side` tells which one, `cause` why. */
+  | "ERR_OCI_COPY_FAILED"
+  /** The check of a copy did not allow the image. */
+  | "ERR_OCI_COPY_REFUSED"
   /** A layer that is no tar archive, or is damaged. */
   | "ERR_OCI_LAYER_INVALID"
   /** An entry of a layer, or a title of an artifact, that would leave its place, or does what none may do. */
@@ -107,6 +113,8 @@ export interface OciErrorOptions extends LadingErrorOptions {
   url?: string | undefined;
   /** How long the server asked to wait, in milliseconds. */
   retryAfterMs?: number | undefined;
+  /** Which side of a copy failed. */
+  side?: "source" | "target" | undefined;
 }
 
 /** An error of `lading/oci`. */
@@ -122,6 +130,8 @@ export class OciError extends LadingError {
   readonly url?: string;
   /** How long the server asked to wait, in milliseconds, where it did. */
   readonly retryAfterMs?: number;
+  /** Which side failed, for `ERR_OCI_COPY_FAILED`. */
+  readonly side?: "source" | "target";
 
   constructor(code: OciErrorCode, message: string, options: OciErrorOptions = {}) {
     super(message, options);
@@ -131,5 +141,6 @@ export class OciError extends LadingError {
     if (options.method !== undefined) this.method = options.method;
     if (options.url !== undefined) this.url = options.url;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+    if (options.side !== undefined) this.side = options.side;
   }
 }
