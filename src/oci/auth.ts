@@ -8,6 +8,7 @@
  */
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicAuthorization, type Credentials, type CredentialsFunction } from "./credentials.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { OciError } from "./errors.ts";
 import { singleFlight } from "./flight.ts";
 import { mergeScopes, splitScopes } from "./scope.ts";
@@ -20,6 +21,8 @@ export interface AccessRequest {
   registry: URL;
   /** Host as references name it. */
   domain: string;
+  /** Where requests go, if not to the domain's own registry. Its tokens are kept apart. */
+  endpoint?: Endpoint | undefined;
   /** Path of the repository. */
   repository: string;
   scopes: readonly string[];
@@ -36,7 +39,7 @@ export interface AuthContext {
   send: (
     request: Parameters<SendTokenRequest>[0],
     realm: CheckedRealm,
-    registry: URL,
+    access: AccessRequest,
     signal: AbortSignal,
   ) => ReturnType<SendTokenRequest>;
 }
@@ -82,7 +85,7 @@ export function createAuth({ credentials, allowsHttp, trustOrigin, now, send }: 
 
   return {
     async authorize(access) {
-      const challenge = challenges.get(access.registry.origin);
+      const challenge = challenges.get(placeKey(access));
       return challenge && respond(access, challenge, { authorization: undefined, fresh: false });
     },
     async answer(access, lines, rejected) {
@@ -90,7 +93,7 @@ export function createAuth({ credentials, allowsHttp, trustOrigin, now, send }: 
       if (!usable) return undefined;
       // The scope of a challenge is for one request: later ones ask for their own.
       const { scope, ...params } = usable.params;
-      challenges.set(access.registry.origin, { scheme: usable.scheme, params });
+      challenges.set(placeKey(access), { scheme: usable.scheme, params });
       const scopes = mergeScopes([...access.scopes, ...splitScopes(scope)]);
       return respond({ ...access, scopes }, usable, rejected);
     },
@@ -136,7 +139,7 @@ export function createAuth({ credentials, allowsHttp, trustOrigin, now, send }: 
       const asked = now();
       const answer = await requestToken(
         { realm: checked.url, service, scopes: merged, credentials: found, signal },
-        (request) => send(request, checked, registry, signal),
+        (request) => send(request, checked, access, signal),
       );
       const lifeMs = answer.expiresInSeconds * 1000;
       const authorization = `Bearer ${answer.token}`;
@@ -182,10 +185,14 @@ function isUsable({ scheme, params }: Challenge): boolean {
 
 /** The credentials of a token are those of the repository, so the repository stands for them in the key. */
 function cacheKey(
-  { registry, domain, repository }: AccessRequest,
+  access: AccessRequest,
   realm: string,
   service: string | undefined,
   scopes: readonly string[],
 ): string {
-  return JSON.stringify([registry.origin, domain, repository, realm, service ?? null, scopes]);
+  return JSON.stringify([placeKey(access), access.domain, access.repository, realm, service ?? null, scopes]);
+}
+
+function placeKey({ registry, endpoint }: AccessRequest): string {
+  return endpoint ? `${registry.origin} ${endpoint.key}` : registry.origin;
 }

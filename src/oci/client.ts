@@ -117,8 +117,14 @@ export function createClient(options: ClientOptions = {}): Client {
     allowsHttp: (host) => registryUrl(host, plainHttp).protocol === "http:",
     trustOrigin,
     now,
-    send: ({ method, url, headers, body }, realm, registry, signal) =>
-      send(realm.trusted ? "trusted" : "guarded", registry, { method, url, headers, body, signal }),
+    send: ({ method, url, headers, body }, realm, access, signal) => {
+      const { registry, endpoint } = access;
+      // The same server over the same kind of connection; others get neither its headers nor its certificate.
+      const own = endpoint !== undefined && url.origin === registry.origin;
+      const kind = own ? "registry" : realm.trusted ? "trusted" : "guarded";
+      const all = own ? { ...withoutName(endpoint.headers, "authorization"), ...headers } : headers;
+      return send(kind, access, { method, url, headers: all, body, signal });
+    },
   });
 
   return {
@@ -167,13 +173,15 @@ export function createClient(options: ClientOptions = {}): Client {
     let own = onOwnOrigin(request);
     let agent: AgentKind = own ? "registry" : "trusted";
     for (let hops = 0; ; hops++) {
-      const headers: Record<string, string> = {
+      const configured = own ? (request.endpoint?.headers ?? {}) : {};
+      const headers: Record<string, string | string[]> = {
         "User-Agent": userAgent,
         "Accept-Encoding": "identity",
         ...request.headers,
       };
-      if (own && authorization !== undefined) headers["Authorization"] = authorization;
-      const answer = await send(agent, registry, { method, url, headers, body, signal });
+      for (const [name, value] of Object.entries(configured)) setHeader(headers, name, value);
+      if (own && authorization !== undefined) setHeader(headers, "Authorization", authorization);
+      const answer = await send(agent, request, { method, url, headers, body, signal });
       if (own) await warn(answer, request.domain);
       if (!REDIRECTS.includes(answer.status)) return { answer, own };
       await discardBody(answer);
@@ -190,27 +198,33 @@ export function createClient(options: ClientOptions = {}): Client {
 
   function send(
     kind: AgentKind,
-    registry: URL,
+    place: Pick<AccessRequest, "registry" | "endpoint">,
     request: Pick<HttpRequest, "method" | "url" | "headers" | "body" | "signal">,
   ): Promise<HttpAnswer> {
     if (closed) throw closedError();
-    return sendRequest({ ...request, dispatcher: agentFor(kind, registry), headersTimeoutMs, bodyTimeoutMs });
+    return sendRequest({ ...request, dispatcher: agentFor(kind, place), headersTimeoutMs, bodyTimeoutMs });
   }
 
-  function agentFor(kind: AgentKind, registry: URL): Dispatcher {
+  function agentFor(
+    kind: AgentKind,
+    { registry, endpoint }: Pick<AccessRequest, "registry" | "endpoint">,
+  ): Dispatcher {
     if (dispatcher) return dispatcher;
     // A connection that was allowed for one registry must not serve another one.
-    const key = kind === "guarded" ? `guarded ${registry.hostname}` : kind;
+    const place = endpoint?.tls || endpoint?.connectTimeoutMs !== undefined ? ` ${endpoint.key}` : "";
+    const key = `${kind}${place}${kind === "guarded" ? ` ${registry.hostname}` : ""}`;
     const existing = agents.get(key);
     if (existing) return existing;
+    const own: AgentOptions = {
+      ...agentOptions,
+      tls: endpoint?.tls ?? tls,
+      connectTimeoutMs: endpoint?.connectTimeoutMs ?? connectTimeoutMs,
+    };
+    const elsewhere: AgentOptions = { ...own, tls: own.tls?.ca ? { ca: own.tls.ca } : undefined };
     const made =
       kind === "guarded"
-        ? guardedAgent(registry, agentOptions)
-        : registryAgent(
-            kind === "registry"
-              ? agentOptions
-              : { ...agentOptions, tls: tls?.ca ? { ca: tls.ca } : undefined },
-          );
+        ? guardedAgent(registry, elsewhere)
+        : registryAgent(kind === "registry" ? own : elsewhere);
     agents.set(key, made);
     return made;
   }
@@ -237,6 +251,21 @@ type AgentKind = "registry" | "trusted" | "guarded";
 
 function onOwnOrigin({ url, registry }: ClientRequest): boolean {
   return url.origin === registry.origin;
+}
+
+/** Sets a header in place of one whose name differs in case only. */
+function setHeader(headers: Record<string, string | string[]>, name: string, value: string | string[]): void {
+  for (const other of Object.keys(headers)) {
+    if (other.toLowerCase() === name.toLowerCase()) delete headers[other];
+  }
+  headers[name] = value;
+}
+
+function withoutName(
+  headers: Readonly<Record<string, string | string[]>>,
+  name: string,
+): Record<string, string | string[]> {
+  return Object.fromEntries(Object.entries(headers).filter(([other]) => other !== name));
 }
 
 function wantsOtherScope(line: string): boolean {

@@ -17,7 +17,9 @@ export interface AgentOptions {
   /** Resolves host names, as `dns.lookup` does. Default `dns.lookup`. */
   lookup?: LookupFunction | undefined;
   /** Certificate authorities and client certificate, in PEM. Default: those of Node, and none. */
-  tls?: Pick<SecureContextOptions, "ca" | "cert" | "key"> | undefined;
+  tls?:
+    | (Pick<SecureContextOptions, "ca" | "cert" | "key"> & { skipVerify?: boolean | undefined })
+    | undefined;
   /** Longest time to connect, TLS included, in milliseconds. */
   connectTimeoutMs: number;
   /** Longest head of an answer, in bytes. */
@@ -25,11 +27,17 @@ export interface AgentOptions {
 }
 
 /** Connections to the registry itself, wherever it is. */
-export function registryAgent({ lookup, tls, connectTimeoutMs, maxHeaderBytes }: AgentOptions): Agent {
+export function registryAgent({ lookup, tls = {}, connectTimeoutMs, maxHeaderBytes }: AgentOptions): Agent {
+  const { skipVerify = false, ...context } = tls;
   return new Agent({
     allowH2: false,
     maxHeaderSize: maxHeaderBytes,
-    connect: { timeout: connectTimeoutMs, ...(lookup ? { lookup } : {}), ...tls },
+    connect: {
+      timeout: connectTimeoutMs,
+      ...(lookup ? { lookup } : {}),
+      ...context,
+      ...(skipVerify ? { rejectUnauthorized: false } : {}),
+    },
   });
 }
 

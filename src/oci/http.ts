@@ -16,7 +16,7 @@ export interface HttpRequest {
   dispatcher: Dispatcher;
   method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   url: URL;
-  headers: Readonly<Record<string, string>>;
+  headers: Readonly<Record<string, string | string[]>>;
   /** A stream is sent with the `Content-Length` of `headers`. */
   body?: Uint8Array | ByteStream | undefined;
   signal?: AbortSignal | undefined;

@@ -25,6 +25,13 @@ export {
   parseDescriptor,
 } from "./descriptor.ts";
 export * from "./digest-tag.ts";
+export {
+  type Endpoint,
+  type EndpointCapability,
+  type EndpointPlace,
+  type EndpointTls,
+  resolveEndpoint,
+} from "./endpoint.ts";
 export * from "./errors.ts";
 export * from "./fetch.ts";
 export * from "./layer-writer.ts";

@@ -19,6 +19,7 @@ import type { SignalOptions } from "../core/signal.ts";
 import { readBlob } from "./blob-stream.ts";
 import type { Client, ClientRequest } from "./client.ts";
 import { type Descriptor, isMediaType } from "./descriptor.ts";
+import { assertCapability, type Endpoint } from "./endpoint.ts";
 import { OciError } from "./errors.ts";
 import { discardBody, type HttpAnswer, headerOf, readBody } from "./http.ts";
 import { cutParameters } from "./manifest.ts";
@@ -37,6 +38,8 @@ export interface RepositoryPlace {
   path: string;
   /** Scheme, host and port of the registry. */
   registry: URL;
+  /** Where requests go instead, if not to `registry` below `/v2`. */
+  endpoint?: Endpoint | undefined;
   maxManifestBytes: number;
   policy: ResolvedRetryPolicy;
 }
@@ -45,16 +48,18 @@ const ACCEPT_MANIFESTS = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST]
 
 /** What every request to a repository has in common. */
 export function repositoryAccess(
-  { domain, path, registry }: RepositoryPlace,
+  { domain, path, registry, endpoint }: RepositoryPlace,
   actions: readonly string[],
   signal: AbortSignal | undefined,
-): Pick<ClientRequest, "domain" | "registry" | "repository" | "scopes" | "signal"> {
-  return { domain, registry, repository: path, scopes: [repositoryScope(path, actions)], signal };
+): Pick<ClientRequest, "domain" | "registry" | "endpoint" | "repository" | "scopes" | "signal"> {
+  return { domain, registry, endpoint, repository: path, scopes: [repositoryScope(path, actions)], signal };
 }
 
 /** URL below the repository. The parts are checked names, tags and digests only. */
-export function repositoryUrl({ registry, path }: RepositoryPlace, rest: string): URL {
-  return new URL(`/v2/${path}/${rest}`, registry);
+export function repositoryUrl({ registry, endpoint, path }: RepositoryPlace, rest: string): URL {
+  const url = new URL(`${endpoint ? endpoint.root.pathname : "/v2"}/${path}/${rest}`, registry);
+  if (endpoint?.namespace !== undefined) url.searchParams.append("ns", endpoint.namespace);
+  return url;
 }
 
 /** What a tag, or a digest as text, stands for; see `Resolver`. */
@@ -63,6 +68,7 @@ export async function resolveInRepository(
   tagOrDigest: string,
   { signal }: SignalOptions,
 ): Promise<Descriptor> {
+  assertCapability(place.endpoint, "resolve");
   const digest = tagOrDigest.includes(":") ? parseDigest(tagOrDigest) : undefined;
   if (digest === undefined) assertTag(tagOrDigest);
   const head = await headManifest(place, tagOrDigest, signal);
@@ -81,6 +87,8 @@ export async function existsInRepository(
   { signal }: SignalOptions,
 ): Promise<boolean> {
   const kind = isManifestType(mediaType) ? "manifests" : "blobs";
+  parseDigest(digest);
+  assertCapability(place.endpoint, "pull");
   try {
     const answer = await place.client.request({
       ...repositoryAccess(place, ["pull"], signal),
@@ -104,6 +112,7 @@ export async function* fetchFromRepository(
   { signal }: SignalOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const { mediaType } = descriptor;
+  assertCapability(place.endpoint, "pull");
   // A descriptor may come from anywhere: only a digest that is one goes into a URL.
   const digest = parseDigest(descriptor.digest);
   const size = descriptor.size;

@@ -9,6 +9,7 @@ import { digestAlgorithm, isDigest, parseDigest, verifyBytes, verifyStream } fro
 import { CoreError } from "../core/errors.ts";
 import type { SignalOptions } from "../core/signal.ts";
 import type { Descriptor } from "./descriptor.ts";
+import { assertCapability } from "./endpoint.ts";
 import { discardBody, type HttpAnswer, headerOf } from "./http.ts";
 import { isManifestType } from "./manifest-kind.ts";
 import {
@@ -35,6 +36,7 @@ export async function pushToRepository(
 ): Promise<void> {
   try {
     signal?.throwIfAborted();
+    assertCapability(place.endpoint, "push");
     parseDigest(descriptor.digest);
     if (content instanceof Uint8Array) verifyBytes(content, descriptor);
     if (await existsInRepository(place, descriptor, { signal })) return;
@@ -79,6 +81,7 @@ export async function tagInRepository(
   { signal }: SignalOptions,
 ): Promise<void> {
   assertTag(tag);
+  assertCapability(place.endpoint, "push");
   const digest = parseDigest(descriptor.digest);
   const answer = await requestManifest(place, "GET", digest, signal);
   const { bytes } = await collectManifest(place, answer, digest, signal);

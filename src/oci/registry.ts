@@ -17,6 +17,7 @@ import {
 import type { SignalOptions } from "../core/signal.ts";
 import { type ClientOptions, createClient } from "./client.ts";
 import type { Descriptor } from "./descriptor.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { MAX_MANIFEST_BYTES } from "./manifest.ts";
 import {
   existsInRepository,
@@ -63,6 +64,16 @@ export interface Registry extends RepositorySource<Repository> {
    * @throws {OciError} `ERR_OCI_NOT_FOUND`, with the registry's own codes in `errors`.
    */
   resolve(reference: string, options?: SignalOptions): Promise<ResolvedImage>;
+  /**
+   * The repository of a path at an endpoint, such as a mirror's: every request goes below the endpoint's URL, and only
+   * what the endpoint is for is asked there; the rest fails with `ERR_OCI_UNSUPPORTED`. Nothing falls back by itself.
+   *
+   * Credentials are those of the endpoint's `domain`. Agents and tokens are kept as long as the registry client, so an
+   * endpoint should be made once; see {@link resolveEndpoint}.
+   *
+   * @throws {CoreError} `ERR_REFERENCE_INVALID` for a path that is none.
+   */
+  repositoryAt(endpoint: Endpoint, path: string): Repository;
   /** Breaks what is under way, and closes every connection. */
   close(): Promise<void>;
   /** As `close()`. */
@@ -93,6 +104,16 @@ export function createRegistry(options: CreateRegistryOptions = {}): Registry {
   };
   return {
     repository: (name) => open(parseReferenceName(name)),
+    repositoryAt(endpoint, path) {
+      if (!isRepositoryPath(path)) {
+        throw new CoreError(
+          "ERR_REFERENCE_INVALID",
+          `${JSON.stringify(path.slice(0, 255))} is no repository`,
+        );
+      }
+      const { domain, root: registry } = endpoint;
+      return repositoryAt({ client, domain, path, registry, endpoint, maxManifestBytes, policy });
+    },
     async resolve(text, { signal } = {}) {
       signal?.throwIfAborted();
       const reference = withDefaultTag(parseReference(text));
@@ -107,7 +128,7 @@ export function createRegistry(options: CreateRegistryOptions = {}): Registry {
 
 function repositoryAt(place: RepositoryPlace): Repository {
   return {
-    name: referenceName(place),
+    name: referenceName({ domain: place.endpoint?.namespace ?? place.domain, path: place.path }),
     fetch: (descriptor, options = {}) => fetchFromRepository(place, descriptor, options),
     resolve: (tagOrDigest, options = {}) => resolveInRepository(place, tagOrDigest, options),
     exists: (descriptor, options = {}) => existsInRepository(place, descriptor, options),

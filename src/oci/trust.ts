@@ -63,7 +63,9 @@ export function checkRealm(realm: string, { registry, allowsHttp, trustOrigin }:
   url.hash = "";
   if (url.username !== "" || url.password !== "") throw refuse("user information in the URL");
   if (url.protocol === "http:") {
-    if (registry.protocol !== "http:" || !allowsHttp(url.host)) throw refuse("plain HTTP");
+    // An endpoint may be plain HTTP by its own URL: what is reached so already loses nothing by it.
+    const allowed = url.host === registry.host || allowsHttp(url.host);
+    if (registry.protocol !== "http:" || !allowed) throw refuse("plain HTTP");
   } else if (url.protocol !== "https:") {
     throw refuse(`scheme ${url.protocol}`);
   }
