@@ -55,6 +55,7 @@ export type { RetryPolicy } from "./retry.ts";
 export { type MergeScopesOptions, mergeScopes, repositoryScope } from "./scope.ts";
 export * from "./select.ts";
 export * from "./store.ts";
+export * from "./stores/index.ts";
 export type { OriginUse, TrustOrigin } from "./trust.ts";
 export type { PlainHttp } from "./url.ts";
 export * from "./warning.ts";

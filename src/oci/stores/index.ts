@@ -1,0 +1,8 @@
+/**
+ * Places on disk that hold images, and copies between stores.
+ *
+ * @module
+ */
+export * from "./layout.ts";
+export type { GarbageOptions, GarbageReport } from "./layout-gc.ts";
+export { isRefName } from "./layout-index.ts";

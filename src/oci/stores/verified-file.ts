@@ -1,0 +1,159 @@
+/**
+ * Content into a file and out of it again: hashed on the way, in few large pieces.
+ *
+ * @module
+ */
+import type { FileHandle } from "node:fs/promises";
+import type { ByteStream } from "../../core/bytes.ts";
+import { type ContentExpectation, createDigester, digestAlgorithm, verifyBytes } from "../../core/digest.ts";
+import { CoreError } from "../../core/errors.ts";
+import { abortableStream, type SignalOptions } from "../../core/signal.ts";
+import { withFileErrors } from "./files.ts";
+
+/** Bytes per call of the system: large enough that calls cost nothing, small enough to stay in the cache. */
+const PIECE_BYTES = 1024 * 1024;
+
+/** What content must be, with its length. */
+export type SizedExpectation = ContentExpectation & { size: number };
+
+/**
+ * Writes content to a new file, and fails unless size and digest are the expected ones.
+ *
+ * The bytes are copied before they are hashed, and what was hashed is written: a source may use its buffers again. One
+ * write is under way while the next piece is collected.
+ *
+ * @throws {CoreError} `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH`.
+ * @throws {OciError} `ERR_OCI_FILE`. An error of the source comes out unchanged.
+ */
+export async function writeVerified(
+  handle: FileHandle,
+  content: Uint8Array | ByteStream,
+  expected: SizedExpectation,
+  { signal }: SignalOptions,
+): Promise<void> {
+  if (content instanceof Uint8Array) {
+    const bytes = Uint8Array.from(content);
+    verifyBytes(bytes, expected);
+    await writeAll(handle, bytes, 0);
+    return;
+  }
+  const digester = createDigester(digestAlgorithm(expected.digest));
+  const capacity = Math.max(1, Math.min(PIECE_BYTES, expected.size));
+  let collecting = Buffer.allocUnsafeSlow(capacity);
+  let other: Buffer<ArrayBuffer> | undefined;
+  let filled = 0;
+  let position = 0;
+  let writing: Promise<void> = Promise.resolve();
+  const flush = async (): Promise<void> => {
+    const piece = collecting.subarray(0, filled);
+    digester.update(piece);
+    // Only one write at a time: when this wait is over the other buffer is free.
+    await writing;
+    writing = writeAll(handle, piece, position);
+    // Its failure is seen at the next wait; until then it must not count as one that nobody handles.
+    writing.catch(() => {});
+    position += filled;
+    filled = 0;
+    const free = other ?? Buffer.allocUnsafeSlow(capacity);
+    other = collecting;
+    collecting = free;
+  };
+  try {
+    for await (const chunk of abortableStream(content, signal)) {
+      if (position + filled + chunk.byteLength > expected.size) {
+        throw new CoreError(
+          "ERR_SIZE_MISMATCH",
+          `${expected.digest}: more than the expected ${expected.size} bytes`,
+        );
+      }
+      for (let at = 0; at < chunk.byteLength; ) {
+        const taken = Math.min(chunk.byteLength - at, capacity - filled);
+        collecting.set(taken === chunk.byteLength ? chunk : chunk.subarray(at, at + taken), filled);
+        filled += taken;
+        at += taken;
+        if (filled === capacity) await flush();
+      }
+    }
+    if (filled > 0) await flush();
+  } finally {
+    // The file must not be closed under a write.
+    await writing.catch(() => {});
+  }
+  await writing;
+  if (position !== expected.size) {
+    throw new CoreError(
+      "ERR_SIZE_MISMATCH",
+      `${expected.digest}: expected ${expected.size} bytes, got ${position}`,
+    );
+  }
+  const got = digester.digest();
+  if (got !== expected.digest) {
+    throw new CoreError("ERR_DIGEST_MISMATCH", `expected ${expected.digest}, got ${got}`);
+  }
+}
+
+/** Writes all of the bytes at a position: one call may write less. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  await withFileErrors(async () => {
+    for (let at = 0; at < bytes.byteLength; ) {
+      const { bytesWritten } = await handle.write(bytes, at, bytes.byteLength - at, position + at);
+      at += bytesWritten;
+    }
+  });
+}
+
+/** A part of a file. */
+export interface FileRange {
+  /** First byte. */
+  offset: number;
+  /** Length in bytes. */
+  size: number;
+}
+
+/**
+ * The bytes of a part of a file, not verified; the stream is shorter where the file is.
+ *
+ * Each piece is memory of its own. The next one is read while a piece is worked on. The handle stays open.
+ */
+export async function* readRange(
+  handle: FileHandle,
+  { offset, size }: FileRange,
+): AsyncGenerator<Uint8Array, void> {
+  let at = 0;
+  const next = (): Promise<Uint8Array> => {
+    const length = Math.min(PIECE_BYTES, size - at);
+    const position = offset + at;
+    at += length;
+    return readPiece(handle, position, length);
+  };
+  if (size === 0) return;
+  let reading: Promise<Uint8Array> | undefined = next();
+  try {
+    while (reading !== undefined) {
+      const piece: Uint8Array = await reading;
+      reading = undefined;
+      if (piece.byteLength === 0) return;
+      if (at < size) {
+        reading = next();
+        reading.catch(() => {});
+      }
+      yield piece;
+    }
+  } finally {
+    // Whoever closes the file next must not do so under a read.
+    await reading?.catch(() => {});
+  }
+}
+
+async function readPiece(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  return withFileErrors(async () => {
+    const buffer = Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, filled);
+  });
+}
