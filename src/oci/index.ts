@@ -7,6 +7,7 @@ export * from "./artifact.ts";
 export * from "./artifact-source.ts";
 export * from "./challenge.ts";
 export type { ClientOptions } from "./client.ts";
+export * from "./credentials/index.ts";
 export type {
   Credentials,
   CredentialsFunction,
@@ -35,6 +36,7 @@ export {
 export * from "./errors.ts";
 export * from "./fetch.ts";
 export * from "./layer-writer.ts";
+export * from "./layers/index.ts";
 export * from "./link.ts";
 export {
   artifactTypeOf,
