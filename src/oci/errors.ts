@@ -28,7 +28,7 @@ export type OciErrorCode =
   | "ERR_OCI_REDIRECT_REFUSED"
   /** An upload location on another origin than the registry. */
   | "ERR_OCI_LOCATION_REFUSED"
-  /** A next page on another origin than the registry, a page that was seen before, or one page too many. */
+  /** A next page on another origin than the registry. */
   | "ERR_OCI_LINK_REFUSED"
   /** A token server that credentials must not be sent to, or not be asked at all. */
   | "ERR_OCI_REALM_REFUSED"

@@ -18,6 +18,7 @@ import type { SignalOptions } from "../core/signal.ts";
 import { type ClientOptions, createClient } from "./client.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { assertListOptions, type ListOptions, repositoriesOf, tagsOfRepository } from "./list-tags.ts";
 import { MAX_MANIFEST_BYTES } from "./manifest.ts";
 import {
   existsInRepository,
@@ -27,8 +28,10 @@ import {
 } from "./pull.ts";
 import { pushToRepository, tagInRepository } from "./push.ts";
 import { resolveRetryPolicy } from "./retry.ts";
-import type { RepositorySource, Store } from "./store.ts";
+import type { ExistenceChecker, RepositorySource, Store, TagLister } from "./store.ts";
 import { isRepositoryPath } from "./tag.ts";
+
+export type { ListOptions } from "./list-tags.ts";
 
 /** Options of {@link createRegistry}. */
 export interface CreateRegistryOptions extends ClientOptions {
@@ -37,11 +40,18 @@ export interface CreateRegistryOptions extends ClientOptions {
 }
 
 /** One repository of a registry. */
-export interface Repository extends Store {
+export interface Repository extends Store, ExistenceChecker, TagLister {
   /** Full name, with the domain: `docker.io/library/busybox`. */
   readonly name: string;
-  /** Whether the repository has the content of a descriptor. */
-  exists(descriptor: Descriptor, options?: SignalOptions): Promise<boolean>;
+  /**
+   * The tags, as the registry sorts them; lazy, page by page.
+   *
+   * The iteration fails with `ERR_OCI_LINK_REFUSED` for a page on another origin, `ERR_OCI_LIST_TOO_LONG` for pages in a
+   * circle or beyond the limit, `ERR_OCI_PROTOCOL` for what is no list of tags.
+   *
+   * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags}
+   */
+  tags(options?: ListOptions): AsyncIterable<string>;
 }
 
 /** What a reference stood for when it was asked. */
@@ -64,6 +74,16 @@ export interface Registry extends RepositorySource<Repository> {
    * @throws {OciError} `ERR_OCI_NOT_FOUND`, with the registry's own codes in `errors`.
    */
   resolve(reference: string, options?: SignalOptions): Promise<ResolvedImage>;
+  /**
+   * Paths of the repositories of a registry such as `quay.io`, without its domain; lazy, page by page.
+   *
+   * Fails with `ERR_OCI_UNSUPPORTED` where the registry has no catalog, else as {@link Repository.tags} does. Not part of
+   * the specification: large public registries refuse it.
+   *
+   * @throws {CoreError} `ERR_REFERENCE_INVALID` for a text that is no host.
+   * @see {@link https://distribution.github.io/distribution/spec/api/#listing-repositories}
+   */
+  catalog(domain: string, options?: ListOptions): AsyncIterable<string>;
   /**
    * The repository of a path at an endpoint, such as a mirror's: every request goes below the endpoint's URL, and only
    * what the endpoint is for is asked there; the rest fails with `ERR_OCI_UNSUPPORTED`. Nothing falls back by itself.
@@ -114,6 +134,11 @@ export function createRegistry(options: CreateRegistryOptions = {}): Registry {
       const { domain, root: registry } = endpoint;
       return repositoryAt({ client, domain, path, registry, endpoint, maxManifestBytes, policy });
     },
+    catalog(domain, options = {}) {
+      client.urlOf(domain);
+      assertListOptions(options);
+      return repositoriesOf(client, domain, options);
+    },
     async resolve(text, { signal } = {}) {
       signal?.throwIfAborted();
       const reference = withDefaultTag(parseReference(text));
@@ -132,6 +157,7 @@ function repositoryAt(place: RepositoryPlace): Repository {
     fetch: (descriptor, options = {}) => fetchFromRepository(place, descriptor, options),
     resolve: (tagOrDigest, options = {}) => resolveInRepository(place, tagOrDigest, options),
     exists: (descriptor, options = {}) => existsInRepository(place, descriptor, options),
+    tags: (options = {}) => tagsOfRepository(place, options),
     push: (descriptor, content, options = {}) => pushToRepository(place, descriptor, content, options),
     tag: (descriptor, tag, options = {}) => tagInRepository(place, descriptor, tag, options),
   };
