@@ -12,6 +12,15 @@ export * from "./cri-runtime.ts";
 export * from "./programs.ts";
 export * from "./registry.ts";
 export type { BasicRegistryAuth, BearerRegistryAuth, RegistryAuth, RegistryUsers } from "./registry-auth.ts";
+export type { ReferrersSupport, RegistryBehaviour } from "./registry-behaviour.ts";
+export type { RegistryTls } from "./registry-listener.ts";
+export type { AddBlobOptions, AddManifestOptions, RegistryLoader, StoredContent } from "./registry-load.ts";
+export type {
+  InjectedMisbehaviour,
+  MisbehaviourText,
+  RegistryMisbehaviour,
+} from "./registry-misbehaviour.ts";
+export type { RegistryRateLimit } from "./registry-rate-limit.ts";
 export type { RegistryReply, RegistryRequest } from "./registry-reply.ts";
 export * from "./runtime/index.ts";
 export * from "./signatures.ts";

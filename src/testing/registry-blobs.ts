@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { type Digest, isDigest } from "../core/digest.ts";
+import { type Digest, digestAlgorithm, digestOf, isDigest } from "../core/digest.ts";
+import type { RegistryTraits } from "./registry-behaviour.ts";
+import { entityTag, notModified, rangeHolds } from "./registry-conditions.ts";
 import type { RegistryContent } from "./registry-content.ts";
 import { errorReply, type RegistryReply, type RegistryRequest } from "./registry-reply.ts";
 
@@ -13,7 +15,11 @@ export function answerBlob(
   request: RegistryRequest,
   repository: string,
   digestText: string,
+  { deletion, sha256Only }: RegistryTraits,
 ): RegistryReply {
+  if (request.method === "DELETE" && !deletion) {
+    return errorReply(405, "UNSUPPORTED", "nothing is deleted here");
+  }
   if (!isDigest(digestText)) return errorReply(400, "DIGEST_INVALID", "the digest is malformed");
   const blobs = content.repositories.get(repository)?.blobs;
   const blob = blobs?.get(digestText);
@@ -26,15 +32,22 @@ export function answerBlob(
   if (request.method !== "GET" && request.method !== "HEAD") {
     return errorReply(405, "UNSUPPORTED", `${request.method} of a blob`);
   }
-  return readBlob(blob, digestText, request.headers.range);
+  const known = sha256Only && digestAlgorithm(digestText) !== "sha256" ? digestOf(blob) : digestText;
+  return notModified(request.headers, known) ?? readBlob(blob, known, request);
 }
 
-function readBlob(blob: Uint8Array, digest: Digest, range: string | undefined): RegistryReply {
+function readBlob(
+  blob: Uint8Array,
+  digest: Digest,
+  { headers: asked }: Pick<RegistryRequest, "headers">,
+): RegistryReply {
   const headers = {
     "Content-Type": "application/octet-stream",
     "Docker-Content-Digest": digest,
     "Accept-Ranges": "bytes",
+    ETag: entityTag(digest),
   };
+  const range = rangeHolds(asked, digest) ? asked.range : undefined;
   const match = range === undefined ? null : /^bytes=([0-9]*)-([0-9]*)$/.exec(range);
   if (!match || (match[1] === "" && match[2] === "")) return { status: 200, headers, body: blob };
   const size = blob.byteLength;

@@ -7,16 +7,24 @@ import { isDigest } from "../core/digest.ts";
 import { OCI_INDEX } from "../core/media-types.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { artifactTypeOf } from "../oci/manifest.ts";
+import type { RegistryTraits } from "./registry-behaviour.ts";
 import type { RegistryContent } from "./registry-content.ts";
 import { errorReply, jsonReply, type RegistryReply, type RegistryRequest } from "./registry-reply.ts";
 
 const MAX_PAGE = 1000;
 
 /** Answers `GET /v2/NAME/tags/list`. */
-export function listTags(content: RegistryContent, request: RegistryRequest, name: string): RegistryReply {
+export function listTags(
+  content: RegistryContent,
+  request: RegistryRequest,
+  name: string,
+  { tagPages }: RegistryTraits,
+): RegistryReply {
   const repository = content.repositories.get(name);
   if (!repository) return errorReply(404, "NAME_UNKNOWN", "the repository is not known to the registry");
-  const { entries, link } = page([...repository.tags.keys()], request);
+  const tags = [...repository.tags.keys()];
+  if (!tagPages) return jsonReply(200, { name, tags });
+  const { entries, link } = page(tags, request);
   return jsonReply(200, { name, tags: entries }, link);
 }
 

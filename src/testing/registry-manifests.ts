@@ -7,7 +7,9 @@ import { type Digest, type DigestAlgorithm, digestAlgorithm, isDigest } from "..
 import { isLadingError } from "../core/errors.ts";
 import { isTag } from "../core/reference.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
-import { openRepository, type RegistryContent, type RepositoryContent } from "./registry-content.ts";
+import type { RegistryTraits } from "./registry-behaviour.ts";
+import { entityTag, notModified, preconditionFailed } from "./registry-conditions.ts";
+import { keepManifest, type RegistryContent, type RepositoryContent } from "./registry-content.ts";
 import { errorReply, type RegistryReply, type RegistryRequest } from "./registry-reply.ts";
 
 /** How the registry takes manifests. */
@@ -16,8 +18,9 @@ export interface ManifestSettings {
   maxManifestBytes: number;
   /** Whether a manifest may name config, layers or entries that the repository does not have. */
   allowMissing: boolean;
-  /** Whether `OCI-Subject` is answered to a manifest with a subject. */
-  announceSubject: boolean;
+  traits: RegistryTraits;
+  /** What stands before the path in `Location`: empty for a relative one. */
+  locationPrefix: string;
 }
 
 /** Answers requests for `/v2/NAME/manifests/REFERENCE`. */
@@ -28,6 +31,11 @@ export function answerManifest(
   reference: string,
   settings: ManifestSettings,
 ): RegistryReply {
+  const { deletion, tagDeletion, negotiates } = settings.traits;
+  if (request.method === "DELETE") {
+    if (!deletion) return errorReply(405, "UNSUPPORTED", "nothing is deleted here");
+    if (!tagDeletion && !isDigest(reference)) return errorReply(400, "DIGEST_INVALID", "not a digest");
+  }
   if (!isDigest(reference) && !isTag(reference)) {
     return errorReply(400, "DIGEST_INVALID", "neither a tag nor a digest");
   }
@@ -42,8 +50,20 @@ export function answerManifest(
   if (request.method !== "GET" && request.method !== "HEAD") {
     return errorReply(405, "UNSUPPORTED", `${request.method} of a manifest`);
   }
-  const headers = { "Content-Type": manifest.mediaType, "Docker-Content-Digest": digest };
-  return { status: 200, headers, body: manifest.bytes };
+  if (negotiates && isHidden(manifest.mediaType, request.headers.accept)) {
+    return errorReply(404, "MANIFEST_UNKNOWN", "the manifest is of a type that is not accepted");
+  }
+  const headers = {
+    "Content-Type": manifest.mediaType,
+    "Docker-Content-Digest": digest,
+    ETag: entityTag(digest),
+  };
+  return notModified(request.headers, digest) ?? { status: 200, headers, body: manifest.bytes };
+}
+
+function isHidden(mediaType: string, accept = ""): boolean {
+  const accepted = accept.split(",").map((type) => type.split(";", 1)[0]?.trim());
+  return mediaType.startsWith("application/vnd.oci.") && !accepted.includes(mediaType);
 }
 
 function deleteManifest(
@@ -68,31 +88,38 @@ function putManifest(
   reference: string,
   settings: ManifestSettings,
 ): RegistryReply {
+  const { traits } = settings;
   if (body.byteLength > settings.maxManifestBytes) {
-    return errorReply(413, "SIZE_INVALID", "the manifest is too large");
+    const code = traits.tooLargeStatus === 400 ? "MANIFEST_INVALID" : "SIZE_INVALID";
+    return errorReply(traits.tooLargeStatus, code, "the manifest is too large");
   }
   const algorithm: DigestAlgorithm = isDigest(reference) ? digestAlgorithm(reference) : "sha256";
   const manifest = readManifest(body, headers["content-type"], algorithm, settings);
   if (typeof manifest === "string") return errorReply(400, "MANIFEST_INVALID", manifest);
   const { digest } = manifest.descriptor;
-  if (isDigest(reference) && reference !== digest) {
+  if (isDigest(reference) && (reference !== digest || (traits.sha256Only && algorithm !== "sha256"))) {
     return errorReply(400, "DIGEST_INVALID", "the content does not match the digest");
   }
-  const repository = openRepository(content, name);
-  const missing = settings.allowMissing ? undefined : findMissing(repository, manifest);
+  const known = content.repositories.get(name);
+  const current = isDigest(reference)
+    ? known?.manifests.get(reference)?.descriptor.digest
+    : known?.tags.get(reference);
+  const missing = settings.allowMissing ? undefined : findMissing(known, manifest);
   if (missing !== undefined)
     return errorReply(400, "MANIFEST_BLOB_UNKNOWN", `${missing} is not in the repository`);
-  if (!repository.manifests.has(digest)) content.storedBytes += body.byteLength;
-  repository.manifests.set(digest, manifest);
-  const tags = isDigest(reference) ? query.getAll("tag").filter(isTag) : [reference];
-  for (const tag of tags) repository.tags.set(tag, digest);
-  const answer: Record<string, string> = {
-    Location: `/v2/${name}/manifests/${digest}`,
+  const failed = preconditionFailed(headers, current);
+  if (failed) return failed;
+  const asked = traits.tagParameters ? query.getAll("tag").filter(isTag) : [];
+  const tags = isDigest(reference) ? asked : [reference];
+  keepManifest(content, name, manifest, tags);
+  const answer: Record<string, string | string[]> = {
+    Location: `${settings.locationPrefix}/v2/${name}/manifests/${digest}`,
     "Docker-Content-Digest": digest,
+    ETag: entityTag(digest),
   };
   if (isDigest(reference) && tags.length > 0) answer["OCI-Tag"] = tags.join(", ");
   const { subject } = manifest.value;
-  if (subject && settings.announceSubject) answer["OCI-Subject"] = subject.digest;
+  if (subject && traits.referrers !== "off") answer["OCI-Subject"] = subject.digest;
   return { status: 201, headers: answer };
 }
 
@@ -111,9 +138,14 @@ function readManifest(
   }
 }
 
-function findMissing({ blobs, manifests }: RepositoryContent, { kind, value }: Manifest): Digest | undefined {
-  if (kind === "index") return value.manifests.find(({ digest }) => !manifests.has(digest))?.digest;
+function findMissing(
+  repository: RepositoryContent | undefined,
+  { kind, value }: Manifest,
+): Digest | undefined {
+  const lacks = ({ digest }: { digest: Digest }): boolean =>
+    !(kind === "index" ? repository?.manifests : repository?.blobs)?.has(digest);
+  if (kind === "index") return value.manifests.find(lacks)?.digest;
   const needed = [value.config, ...value.layers];
   // Layers that may not be distributed come from their own URLs.
-  return needed.find(({ digest, urls }) => !blobs.has(digest) && !urls?.length)?.digest;
+  return needed.find((descriptor) => !descriptor.urls?.length && lacks(descriptor))?.digest;
 }

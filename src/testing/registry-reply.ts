@@ -15,6 +15,8 @@ export interface RegistryRequest {
   /** Names in lower case. */
   headers: IncomingHttpHeaders;
   body: Uint8Array;
+  /** Number of the connection that it came on, from 1. */
+  connection: number;
 }
 
 /** An answer of the registry, or of a test in its place. */

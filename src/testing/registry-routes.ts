@@ -5,21 +5,23 @@
  */
 import { isRepositoryPath } from "../oci/tag.ts";
 import type { NeededAccess, RegistryGuard } from "./registry-auth.ts";
+import type { RegistryTraits } from "./registry-behaviour.ts";
 import { answerBlob } from "./registry-blobs.ts";
-import type { RegistryContent } from "./registry-content.ts";
+import { keptBytes, type RegistryContent } from "./registry-content.ts";
 import { listReferrers, listRepositories, listTags } from "./registry-lists.ts";
 import { answerManifest } from "./registry-manifests.ts";
 import { errorReply, jsonReply, type RegistryReply, type RegistryRequest } from "./registry-reply.ts";
-import { answerUpload, startUpload } from "./registry-uploads.ts";
+import { answerUpload, startUpload, type UploadSettings } from "./registry-uploads.ts";
 
 /** How the registry answers. */
 export interface RouteSettings {
-  referrers: "api" | "off" | "announced-only";
+  traits: RegistryTraits;
   locationPrefix: string;
   allowMissing: boolean;
   maxManifestBytes: number;
   maxBlobBytes: number;
   maxStoredBytes: number;
+  minChunkBytes: number;
 }
 
 const ROUTE =
@@ -40,16 +42,15 @@ export function answerRequest(
   }
   if (path === "/v2/_catalog") {
     const needed: NeededAccess = { type: "registry", name: "catalog", actions: ["*"] };
-    return guard.refuse(request, needed) ?? listRepositories(content, request);
+    return guard.refuse(request, needed) ?? onlyReads(method) ?? listRepositories(content, request);
   }
   const match = ROUTE.exec(path);
   const name = match?.[1];
-  if (!match || name === undefined)
-    return { status: 404, headers: { "Content-Type": "text/plain" }, body: "404\n" };
+  if (!match || name === undefined) return noSuchPage();
   if (!isRepositoryPath(name)) return errorReply(400, "NAME_INVALID", "the name is malformed");
   const refusal = guard.refuse(request, { type: "repository", name, actions: actionsFor(method) });
   if (refusal) return refusal;
-  if (WRITES.includes(method) && content.storedBytes + request.body.byteLength > settings.maxStoredBytes) {
+  if (WRITES.includes(method) && keptBytes(content) + request.body.byteLength > settings.maxStoredBytes) {
     return errorReply(507, "DENIED", "the registry is full");
   }
   return answerRepository(content, guard, request, settings, name, match);
@@ -68,32 +69,36 @@ function answerRepository(
   name: string,
   [, , kind, reference = "", uploads, session = "", tags]: RegExpExecArray,
 ): RegistryReply {
-  if (tags) return listTags(content, request, name);
+  const { method } = request;
+  const { traits } = settings;
+  if (tags) return onlyReads(method) ?? listTags(content, request, name, traits);
   if (uploads || (kind === "blobs" && reference === "uploads")) {
     const mayRead = (repository: string): boolean =>
       guard.may(request, { type: "repository", name: repository, actions: ["pull"] });
-    const { locationPrefix, maxBlobBytes } = settings;
-    const uploadSettings = { locationPrefix, maxBlobBytes, mayRead };
+    const uploadSettings: UploadSettings = { ...settings, mayRead };
     if (session !== "") return answerUpload(content, request, name, session, uploadSettings);
-    return request.method === "POST"
+    return method === "POST"
       ? startUpload(content, request, name, uploadSettings)
-      : errorReply(405, "UNSUPPORTED", `${request.method} of uploads`);
+      : errorReply(405, "UNSUPPORTED", `${method} of uploads`);
   }
   switch (kind) {
     case "blobs":
-      return answerBlob(content, request, name, reference);
-    case "manifests": {
-      const { maxManifestBytes, allowMissing, referrers } = settings;
-      const announceSubject = referrers !== "off";
-      return answerManifest(content, request, name, reference, {
-        maxManifestBytes,
-        allowMissing,
-        announceSubject,
-      });
-    }
+      return answerBlob(content, request, name, reference, traits);
+    case "manifests":
+      return answerManifest(content, request, name, reference, settings);
     default:
-      return settings.referrers === "api"
-        ? listReferrers(content, request, name, reference)
-        : { status: 404, headers: { "Content-Type": "text/plain" }, body: "404 page not found\n" };
+      return traits.referrers === "api"
+        ? (onlyReads(method) ?? listReferrers(content, request, name, reference))
+        : noSuchPage();
   }
+}
+
+function onlyReads(method: string): RegistryReply | undefined {
+  return method === "GET" || method === "HEAD"
+    ? undefined
+    : errorReply(405, "UNSUPPORTED", `${method} of a list`, { Allow: "GET, HEAD" });
+}
+
+function noSuchPage(): RegistryReply {
+  return { status: 404, headers: { "Content-Type": "text/plain" }, body: "404 page not found\n" };
 }

@@ -4,8 +4,9 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { digestAlgorithm, digestOf, isDigest } from "../core/digest.ts";
-import { openRepository, type RegistryContent, type UploadSession } from "./registry-content.ts";
+import { type Digest, digestAlgorithm, digestOf, isDigest } from "../core/digest.ts";
+import type { RegistryTraits } from "./registry-behaviour.ts";
+import { keepBlob, type RegistryContent, type UploadSession } from "./registry-content.ts";
 import { errorReply, type RegistryReply, type RegistryRequest } from "./registry-reply.ts";
 
 /** How the registry answers uploads. */
@@ -14,6 +15,9 @@ export interface UploadSettings {
   locationPrefix: string;
   /** Largest blob, in bytes. */
   maxBlobBytes: number;
+  /** Smallest chunk but for the last one, in bytes; told to clients unless it is 0. */
+  minChunkBytes: number;
+  traits: RegistryTraits;
   /** Whether the caller may read a repository that a blob is to be mounted from. */
   mayRead: (repository: string) => boolean;
 }
@@ -28,18 +32,25 @@ export function startUpload(
   settings: UploadSettings,
 ): RegistryReply {
   const { query, body } = request;
+  const { singlePost } = settings.traits;
   const mount = query.get("mount");
-  if (mount !== null && mountBlob(content, repository, mount, query.get("from"), settings)) {
-    return created(repository, mount, settings);
+  const mounted =
+    mount === null ? undefined : mountBlob(content, repository, mount, query.get("from"), settings);
+  if (mounted !== undefined) return created(repository, mounted, settings);
+  const algorithm = query.get("digest-algorithm");
+  if (algorithm !== null && !["sha256", "sha384", "sha512"].includes(algorithm)) {
+    return errorReply(400, "UNSUPPORTED", "digests of this algorithm are not taken");
   }
   const digest = query.get("digest");
-  if (digest !== null) return store(content, repository, digest, [body], settings);
+  if (digest !== null && singlePost) return store(content, repository, digest, [body], settings);
   if (content.uploads.size >= MAX_SESSIONS) {
     return errorReply(429, "TOOMANYREQUESTS", "too many unfinished uploads");
   }
   const session: UploadSession = { id: randomUUID(), repository, chunks: [], size: 0, state: 0 };
   content.uploads.set(session.id, session);
-  return sessionReply(202, session, settings);
+  const reply = sessionReply(202, session, settings);
+  if (settings.minChunkBytes === 0) return reply;
+  return { ...reply, headers: { ...reply.headers, "OCI-Chunk-Min-Length": String(settings.minChunkBytes) } };
 }
 
 /** Answers requests for `/v2/NAME/blobs/uploads/SESSION`. */
@@ -51,7 +62,8 @@ export function answerUpload(
   settings: UploadSettings,
 ): RegistryReply {
   const session = content.uploads.get(id);
-  if (session?.repository !== repository || request.query.get("state") !== String(session.state)) {
+  const state = request.query.get(settings.traits.stateParameter);
+  if (session?.repository !== repository || state !== String(session.state)) {
     return errorReply(404, "BLOB_UPLOAD_UNKNOWN", "no such upload, or an old location of it");
   }
   switch (request.method) {
@@ -76,7 +88,7 @@ function addChunk(
   settings: UploadSettings,
 ): RegistryReply | undefined {
   const range = headers["content-range"];
-  if (range !== undefined) {
+  if (range !== undefined && settings.traits.ordersChunks) {
     const match = /^([0-9]+)-([0-9]+)$/.exec(range);
     const fits =
       Number(match?.[1]) === session.size && Number(match?.[2]) - Number(match?.[1]) + 1 === body.byteLength;
@@ -84,6 +96,11 @@ function addChunk(
   }
   if (session.size + body.byteLength > settings.maxBlobBytes) {
     return errorReply(413, "SIZE_INVALID", "the blob is too large");
+  }
+  const short = session.chunks.at(-1)?.byteLength ?? settings.minChunkBytes;
+  // Only the last chunk may be short: one that follows a short one shows that it was not.
+  if (range !== undefined && short < settings.minChunkBytes) {
+    return errorReply(416, "SIZE_INVALID", `a chunk has fewer than ${settings.minChunkBytes} bytes`);
   }
   session.chunks.push(body);
   session.size += body.byteLength;
@@ -119,28 +136,22 @@ function store(
   if (digestOf(blob, digestAlgorithm(digest)) !== digest) {
     return errorReply(400, "DIGEST_INVALID", "the content does not match the digest");
   }
-  const { blobs } = openRepository(content, repository);
-  if (!blobs.has(digest)) content.storedBytes += blob.byteLength;
-  blobs.set(digest, blob);
-  return created(repository, digest, settings);
+  return created(repository, keepBlob(content, repository, digest, blob, settings.traits), settings);
 }
 
+/** The digest of the blob that was mounted; nothing where there was none that the caller may read. */
 function mountBlob(
   content: RegistryContent,
   repository: string,
   digest: string,
   from: string | null,
-  { mayRead }: UploadSettings,
-): boolean {
-  if (!isDigest(digest)) return false;
+  { mayRead, traits }: UploadSettings,
+): Digest | undefined {
+  if (!isDigest(digest) || (from === null && !traits.anonymousMount)) return undefined;
   const sources = from === null ? [...content.repositories.keys()] : [from];
   const source = sources.find((name) => mayRead(name) && content.repositories.get(name)?.blobs.has(digest));
   const blob = source === undefined ? undefined : content.repositories.get(source)?.blobs.get(digest);
-  if (!blob) return false;
-  const { blobs } = openRepository(content, repository);
-  if (!blobs.has(digest)) content.storedBytes += blob.byteLength;
-  blobs.set(digest, blob);
-  return true;
+  return blob && keepBlob(content, repository, digest, blob, traits);
 }
 
 function created(repository: string, digest: string, { locationPrefix }: UploadSettings): RegistryReply {
@@ -156,13 +167,14 @@ function created(repository: string, digest: string, { locationPrefix }: UploadS
 function sessionReply(
   status: number,
   session: UploadSession,
-  { locationPrefix }: UploadSettings,
+  { locationPrefix, traits }: UploadSettings,
 ): RegistryReply {
   const { repository, id, state, size } = session;
   const headers: Record<string, string> = {
-    Location: `${locationPrefix}/v2/${repository}/blobs/uploads/${id}?state=${state}`,
+    Location: `${locationPrefix}/v2/${repository}/blobs/uploads/${id}?${traits.stateParameter}=${state}`,
     "Docker-Upload-UUID": id,
   };
-  if (size > 0) headers["Range"] = `0-${size - 1}`;
+  const range = size > 0 ? `0-${size - 1}` : traits.emptyUploadRange;
+  if (range !== undefined) headers["Range"] = range;
   return { status, headers };
 }

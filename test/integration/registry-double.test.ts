@@ -294,10 +294,13 @@ test("what is stored is bounded", async (t) => {
   );
   const at = location(server, await send(server, "POST", "/v2/a/blobs/uploads/"));
   const patched = await send(server, "PATCH", at.href, { body: content.subarray(0, 900) });
-  assert.equal(
-    (await send(server, "PATCH", location(server, patched).href, { body: content.subarray(0, 101) })).status,
-    413,
-  );
+  const next = location(server, patched).href;
+  assert.equal((await send(server, "PATCH", next, { body: content.subarray(0, 101) })).status, 413);
+  const beside = await send(server, "POST", `/v2/a/blobs/uploads/?digest=${digestOf("x")}`, {
+    body: content.subarray(0, 601),
+  });
+  assert.equal(beside.status, 507, "unfinished uploads count");
+  assert.equal((await send(server, "DELETE", next)).status, 204);
   await pushBlob(server, "a", content.subarray(0, 1000));
   const full = await send(server, "POST", `/v2/a/blobs/uploads/?digest=${digestOf("x")}`, {
     body: content.subarray(0, 600),
