@@ -1,0 +1,141 @@
+/**
+ * Compressed layers: told by their first bytes, whatever their media type says, as containerd does.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc1952} gzip, several members are one stream
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8878#section-3.1} zstd, frames and skippable frames are one stream
+ * @module
+ */
+import type { Transform } from "node:stream";
+import { constants, createGunzip, createZstdDecompress } from "node:zlib";
+import type { ByteStream } from "../../core/bytes.ts";
+import { abortableStream, joinSignals, type SignalOptions } from "../../core/signal.ts";
+import { OciError } from "../errors.ts";
+import { invalidLayer, RATIO_FREE_BYTES, type ResolvedLimits, tooLarge } from "./limits.ts";
+import { splitZstdFrames } from "./zstd-frames.ts";
+
+/** How a layer is compressed. */
+export type LayerCompression = "none" | "gzip" | "zstd";
+
+/** Chunks of this length come out: small ones cost a change of threads each. */
+const CHUNK_BYTES = 2 ** 20;
+
+/** What the first bytes of a layer say about its compression. */
+export function compressionOf(start: Uint8Array): LayerCompression {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = start;
+  if (a === 0x1f && b === 0x8b && c === 0x08) return "gzip";
+  if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return "zstd";
+  if ((a & 0xf0) === 0x50 && b === 0x2a && c === 0x4d && d === 0x18) return "zstd";
+  if (a === 0x42 && b === 0x5a && c === 0x68 && d >= 0x31 && d <= 0x39) throw unsupported("bzip2");
+  if (a === 0xfd && b === 0x37 && c === 0x7a && d === 0x58 && e === 0x5a && f === 0) throw unsupported("xz");
+  return "none";
+}
+
+function unsupported(name: string): OciError {
+  return new OciError("ERR_OCI_COMPRESSION_UNSUPPORTED", `a layer compressed by ${name}`);
+}
+
+/** Options of {@link decompressLayer}. */
+interface DecompressOptions extends SignalOptions {
+  limits: ResolvedLimits;
+  /** Is told the compression as soon as it is known. */
+  onCompression?: (compression: LayerCompression) => void;
+}
+
+/** The uncompressed bytes of a layer; the source is released on every way out. */
+export async function* decompressLayer(
+  source: ByteStream,
+  { limits, signal, onCompression }: DecompressOptions,
+): AsyncGenerator<Uint8Array, void> {
+  let compressed = 0;
+  let uncompressed = 0;
+  // A reader that leaves while the source waits must not wait for it.
+  const left = new AbortController();
+  const counted = count(abortableStream(source, joinSignals(signal, left.signal)), (bytes) => {
+    compressed += bytes;
+  });
+  try {
+    const [start, rest] = await peek(counted, 6);
+    const compression = compressionOf(start);
+    onCompression?.(compression);
+    const plain = compression === "none" ? rest : inflate(rest, compression, signal, left);
+    for await (const chunk of plain) {
+      uncompressed += chunk.byteLength;
+      if (uncompressed > limits.maxTotalBytes) throw tooLarge("uncompressed bytes", limits.maxTotalBytes);
+      if (uncompressed > RATIO_FREE_BYTES && uncompressed > limits.maxRatio * compressed) {
+        throw tooLarge("uncompressed bytes for each compressed one", limits.maxRatio);
+      }
+      yield chunk;
+    }
+  } finally {
+    await counted.return();
+  }
+}
+
+async function* count(source: ByteStream, add: (bytes: number) => void): AsyncGenerator<Uint8Array, void> {
+  for await (const chunk of source) {
+    add(chunk.byteLength);
+    if (chunk.byteLength > 0) yield chunk;
+  }
+}
+
+/** The first bytes, and a stream of all. */
+async function peek(
+  source: AsyncGenerator<Uint8Array, void>,
+  length: number,
+): Promise<[Uint8Array, AsyncGenerator<Uint8Array, void>]> {
+  let start: Uint8Array = new Uint8Array();
+  while (start.byteLength < length) {
+    const { done, value } = await source.next();
+    if (done) break;
+    start = start.byteLength === 0 ? value : Buffer.concat([start, value]);
+  }
+  async function* all(): AsyncGenerator<Uint8Array, void> {
+    if (start.byteLength > 0) yield start;
+    yield* source;
+  }
+  return [start, all()];
+}
+
+/** Runs a stream through zlib; what the source throws comes out unchanged. */
+async function* inflate(
+  source: AsyncGenerator<Uint8Array, void>,
+  compression: "gzip" | "zstd",
+  signal: AbortSignal | undefined,
+  left: AbortController,
+): AsyncGenerator<Uint8Array, void> {
+  const transform = compression === "gzip" ? createGunzip({ chunkSize: CHUNK_BYTES }) : createZstd();
+  let failure: { error: unknown } | undefined;
+  const pieces = compression === "zstd" ? splitZstdFrames(source) : source;
+  const feeding = feed(pieces, transform).catch((error: unknown) => {
+    failure = { error };
+    transform.destroy();
+  });
+  try {
+    for await (const chunk of abortableStream(transform as AsyncIterable<Uint8Array>, signal)) yield chunk;
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (failure) throw failure.error;
+    throw invalidLayer(`a layer with damaged ${compression} data: ${(error as Error).message}`, error);
+  } finally {
+    transform.destroy();
+    left.abort();
+    await feeding;
+  }
+  if (failure) throw (failure as { error: unknown }).error;
+}
+
+function createZstd(): Transform {
+  // 128 MiB: the longest window that zstd itself opens without being asked.
+  return createZstdDecompress({ chunkSize: CHUNK_BYTES, params: { [constants.ZSTD_d_windowLogMax]: 27 } });
+}
+
+async function feed(source: ByteStream, transform: Transform): Promise<void> {
+  const closed = new Promise<void>((resolve) => transform.once("close", resolve));
+  for await (const chunk of source) {
+    if (transform.destroyed) return;
+    if (!transform.write(chunk)) {
+      await Promise.race([new Promise<void>((resolve) => transform.once("drain", resolve)), closed]);
+    }
+  }
+  if (!transform.destroyed) transform.end();
+}

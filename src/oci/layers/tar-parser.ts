@@ -1,0 +1,415 @@
+/**
+ * A tar archive as a sequence of events: given bytes as they arrive, without a stream for each file.
+ *
+ * Where programs read one archive in two ways, an archive that shows it is refused: two long names that differ, a
+ * global header that would rename what follows, a block of zeros between entries.
+ *
+ * @module
+ */
+import { OciError } from "../errors.ts";
+import { cleanEntryPath, entryNameText, type LayerEntry, type LayerEntryKind, shownPath } from "./entry.ts";
+import { invalidLayer, RATIO_FREE_BYTES, type ResolvedLimits, tooLarge } from "./limits.ts";
+import { type PaxHeader, parsePax, paxInteger, paxTime } from "./pax.ts";
+import {
+  checkSparse,
+  gnuSparseBlock,
+  gnuSparseHeader,
+  leadingMap,
+  paxSparse,
+  type SparseMap,
+  type SparseRun,
+} from "./sparse.ts";
+import { BLOCK_BYTES, parseTarHeader, type TarHeader } from "./tar-header.ts";
+
+/** What comes next in an archive. */
+export type TarEvent =
+  /** An entry begins; content of a file follows. */
+  | { kind: "entry"; entry: LayerEntry }
+  /** Content of the entry. */
+  | { kind: "data"; bytes: Uint8Array }
+  /** The content of a file has ended. */
+  | { kind: "end" };
+
+/** Reads an archive. */
+export interface TarParser {
+  /** Takes the next bytes; only after {@link next} has given nothing. They must not change afterwards. */
+  push(chunk: Uint8Array): void;
+  /** What comes next, or nothing where more bytes are needed or the archive has ended. */
+  next(): TarEvent | undefined;
+  /** Fails if the bytes end inside an entry. */
+  finish(): void;
+}
+
+const KINDS: Readonly<Record<string, LayerEntryKind>> = {
+  "\0": "file",
+  "0": "file",
+  "1": "link",
+  "2": "symlink",
+  "3": "character-device",
+  "4": "block-device",
+  "5": "directory",
+  "6": "fifo",
+  "7": "file",
+  S: "file",
+};
+
+const XATTR = "SCHILY.xattr.";
+const ZEROS = new Uint8Array(256 * 1024);
+const NO_XATTRS: ReadonlyMap<string, Uint8Array> = new Map();
+const END: TarEvent = { kind: "end" };
+
+/** What the headers before an entry say about it. */
+interface Extension {
+  pax?: PaxHeader | undefined;
+  longName?: Buffer | undefined;
+  longLink?: Buffer | undefined;
+  bytes: number;
+}
+
+/** What the next bytes are. */
+type State =
+  | { kind: "header"; afterZeros: boolean }
+  | { kind: "extension"; type: string; length: number }
+  | { kind: "sparse-block"; entry: LayerEntry; runs: SparseRun[]; length: number }
+  | { kind: "sparse-lead"; entry: LayerEntry; length: number }
+  | { kind: "content"; left: number; padding: number; sparse: SparsePlace | undefined }
+  | { kind: "padding"; left: number }
+  | { kind: "ended" };
+
+/** Where in a sparse file reading is. */
+interface SparsePlace {
+  map: SparseMap;
+  run: number;
+  at: number;
+}
+
+/** Starts reading an archive. */
+export function createTarParser(limits: ResolvedLimits): TarParser {
+  let chunk: Buffer = Buffer.alloc(0);
+  let at = 0;
+  let seen = 0;
+  let holes = 0;
+  let entries = 0;
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  let state: State = { kind: "header", afterZeros: false };
+  let extension: Extension = { bytes: 0 };
+
+  /** So many bytes together, or nothing while they are not all there. */
+  function take(length: number): Buffer | undefined {
+    if (heldBytes === 0 && chunk.length - at >= length) {
+      at += length;
+      return chunk.subarray(at - length, at);
+    }
+    const part = chunk.subarray(at, at + length - heldBytes);
+    at += part.length;
+    heldBytes += part.length;
+    if (part.length > 0) held.push(part);
+    if (heldBytes < length) return undefined;
+    const whole = Buffer.concat(held, length);
+    held = [];
+    heldBytes = 0;
+    return whole;
+  }
+
+  function next(): TarEvent | undefined {
+    for (;;) {
+      switch (state.kind) {
+        case "ended":
+          at = chunk.length;
+          return undefined;
+        case "header": {
+          const block = take(BLOCK_BYTES);
+          if (!block) return undefined;
+          const event = onHeader(parseTarHeader(block), state.afterZeros);
+          if (event) return event;
+          break;
+        }
+        case "extension": {
+          const padded = padTo(state.length);
+          const body = take(padded);
+          if (!body) return undefined;
+          onExtension(state.type, body.subarray(0, state.length));
+          state = { kind: "header", afterZeros: false };
+          break;
+        }
+        case "sparse-block": {
+          const block = take(BLOCK_BYTES);
+          if (!block) return undefined;
+          const { runs, more } = gnuSparseBlock(block);
+          state.runs.push(...runs);
+          if (state.runs.length * 24 > limits.maxHeaderBytes)
+            throw tooLarge("sparse map", limits.maxHeaderBytes);
+          if (more) break;
+          return beginSparse(state.entry, state.runs, state.length);
+        }
+        case "sparse-lead": {
+          const event = onSparseLead(state.entry, state.length);
+          if (event) return event;
+          if (at === chunk.length) return undefined;
+          break;
+        }
+        case "content":
+          return onContent(state);
+        case "padding": {
+          const skipped = Math.min(state.left, chunk.length - at);
+          at += skipped;
+          state.left -= skipped;
+          if (state.left > 0) return undefined;
+          state = { kind: "header", afterZeros: false };
+          break;
+        }
+      }
+    }
+  }
+
+  function onHeader(header: TarHeader | undefined, afterZeros: boolean): TarEvent | undefined {
+    if (!header) {
+      if (extension.bytes > 0) throw invalidLayer("an archive ends behind an extended header");
+      state = afterZeros ? { kind: "ended" } : { kind: "header", afterZeros: true };
+      return undefined;
+    }
+    // Programs differ in whether an archive goes on behind one block of zeros.
+    if (afterZeros) throw invalidLayer("an archive goes on behind a block of zeros");
+    if (header.size < 0) throw invalidLayer("an entry of negative size");
+    if ("xgLK".includes(header.type)) {
+      extension.bytes += header.size;
+      if (extension.bytes > limits.maxHeaderBytes) throw tooLarge("extended header", limits.maxHeaderBytes);
+      extension.bytes = Math.max(extension.bytes, 1);
+      state = { kind: "extension", type: header.type, length: header.size };
+      return undefined;
+    }
+    if (++entries > limits.maxEntries) throw tooLarge("entries of a layer", limits.maxEntries);
+    return onEntry(header);
+  }
+
+  function onExtension(type: string, body: Buffer): void {
+    if (type === "x") {
+      if (extension.pax) throw invalidLayer("an entry with two extended headers");
+      extension.pax = parsePax(body);
+    } else if (type === "g") {
+      // Peers skip global headers, other programs apply them: harmless ones only.
+      const { records } = parsePax(body);
+      for (const key of ["path", "linkpath", "size", "GNU.sparse.major", "GNU.sparse.map"]) {
+        if (records.has(key)) throw invalidLayer(`a global header with ${key}`);
+      }
+      extension.bytes = extension.pax || extension.longName || extension.longLink ? extension.bytes : 0;
+    } else {
+      const end = body.indexOf(0);
+      const name = end < 0 ? body : body.subarray(0, end);
+      const field = type === "L" ? "longName" : "longLink";
+      if (extension[field]) throw invalidLayer("an entry with two long names");
+      extension[field] = Buffer.from(name);
+    }
+  }
+
+  function onEntry(header: TarHeader): TarEvent | undefined {
+    const { pax, longName, longLink } = extension;
+    extension = { bytes: 0 };
+    const sparse = pax && paxSparse(pax);
+    const entry = entryOf(header, { pax, longName, longLink, bytes: 0 }, sparse?.name, limits);
+    const length = entry.size;
+    if (entry.kind !== "file") {
+      // As Go reads it: such an entry has no content, whatever its size says.
+      entry.size = 0;
+      state = { kind: "header", afterZeros: false };
+      return { kind: "entry", entry };
+    }
+    if (length > limits.maxFileBytes)
+      throw tooLarge(`content of ${shownPath(entry.path)}`, limits.maxFileBytes);
+    if (sparse?.kind === "leading") {
+      entry.size = sparse.size;
+      state = { kind: "sparse-lead", entry, length };
+      return undefined;
+    }
+    if (sparse) {
+      entry.size = sparse.map.size;
+      return beginSparse(entry, sparse.map.runs, length);
+    }
+    if (header.type === "S") {
+      if (!header.gnu) throw invalidLayer("a sparse file in another format than GNU tar's");
+      const { runs, more, size } = gnuSparseHeader(header);
+      entry.size = size;
+      if (!more) return beginSparse(entry, runs, length);
+      state = { kind: "sparse-block", entry, runs, length };
+      return undefined;
+    }
+    state = { kind: "content", left: length, padding: padTo(length) - length, sparse: undefined };
+    return { kind: "entry", entry };
+  }
+
+  function beginSparse(entry: LayerEntry, runs: SparseRun[], length: number): TarEvent {
+    const map = checkSparse({ size: entry.size, runs }, length);
+    if (map.size > limits.maxFileBytes)
+      throw tooLarge(`content of ${shownPath(entry.path)}`, limits.maxFileBytes);
+    state = {
+      kind: "content",
+      left: length,
+      padding: padTo(length) - length,
+      sparse: { map, run: 0, at: 0 },
+    };
+    return { kind: "entry", entry };
+  }
+
+  /** Takes the map in front of the content, block by block, for it does not say how long it is. */
+  function onSparseLead(entry: LayerEntry, length: number): TarEvent | undefined {
+    const bytes = held.length > 0 ? Buffer.concat(held, heldBytes) : Buffer.alloc(0);
+    const lead = leadingMap(bytes);
+    if (lead && lead.length === bytes.length) {
+      held = [];
+      heldBytes = 0;
+      const event = beginSparse(entry, lead.runs, length - lead.length);
+      if (state.kind === "content") state.padding = padTo(length) - length;
+      return event;
+    }
+    if (bytes.length >= Math.min(limits.maxHeaderBytes, padTo(length))) {
+      throw invalidLayer("a sparse file with a wrong map");
+    }
+    // One block more; kept in `held` until the map is whole.
+    const missing = BLOCK_BYTES - (heldBytes % BLOCK_BYTES);
+    const part = chunk.subarray(at, at + missing);
+    at += part.length;
+    heldBytes += part.length;
+    held = part.length > 0 ? [bytes, part] : [bytes];
+    return undefined;
+  }
+
+  function onContent(content: State & { kind: "content" }): TarEvent | undefined {
+    const { sparse } = content;
+    if (sparse) {
+      const run = sparse.map.runs[sparse.run];
+      const hole = (run?.offset ?? sparse.map.size) - sparse.at;
+      if (hole > 0) return zeros(sparse, hole);
+      if (run) return runData(content, sparse, run);
+    } else if (content.left > 0) {
+      const bytes = chunk.subarray(at, at + content.left);
+      if (bytes.length === 0) return undefined;
+      at += bytes.length;
+      content.left -= bytes.length;
+      return { kind: "data", bytes };
+    }
+    state =
+      content.padding > 0
+        ? { kind: "padding", left: content.padding }
+        : { kind: "header", afterZeros: false };
+    return END;
+  }
+
+  function zeros(place: SparsePlace, hole: number): TarEvent {
+    const length = Math.min(hole, ZEROS.length);
+    holes += length;
+    if (holes > RATIO_FREE_BYTES && holes > limits.maxRatio * seen) {
+      throw tooLarge("zeros of sparse files for each byte of the archive", limits.maxRatio);
+    }
+    if (holes > limits.maxTotalBytes) throw tooLarge("bytes of sparse files", limits.maxTotalBytes);
+    place.at += length;
+    return { kind: "data", bytes: ZEROS.subarray(0, length) };
+  }
+
+  function runData(
+    content: State & { kind: "content" },
+    place: SparsePlace,
+    run: SparseRun,
+  ): TarEvent | undefined {
+    const bytes = chunk.subarray(at, at + run.offset + run.length - place.at);
+    if (bytes.length === 0) return undefined;
+    at += bytes.length;
+    place.at += bytes.length;
+    content.left -= bytes.length;
+    if (place.at === run.offset + run.length) place.run++;
+    return { kind: "data", bytes };
+  }
+
+  return {
+    push(bytes) {
+      chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      at = 0;
+      seen += bytes.byteLength;
+    },
+    next,
+    finish() {
+      const between = state.kind === "header" && heldBytes === 0 && extension.bytes === 0;
+      if (!between && state.kind !== "ended") throw invalidLayer("an archive ends inside an entry");
+    },
+  };
+}
+
+function padTo(length: number): number {
+  return Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES;
+}
+
+function entryOf(
+  header: TarHeader,
+  { pax, longName, longLink }: Extension,
+  sparseName: Buffer | undefined,
+  limits: ResolvedLimits,
+): LayerEntry {
+  const records = pax?.records ?? new Map<string, Buffer>();
+  const name = oneName(sparseName ?? given(records.get("path")), longName) ?? header.name;
+  const link = oneName(given(records.get("linkpath")), longLink) ?? header.linkName;
+  if (name.length > limits.maxPathBytes) throw tooLarge("bytes of a path", limits.maxPathBytes);
+  if (link.length > limits.maxLinkBytes) throw tooLarge("bytes of a link", limits.maxLinkBytes);
+  const path = entryNameText(name);
+  const kind = header.type === "\0" && path.endsWith("/") ? "directory" : KINDS[header.type];
+  if (kind === undefined) {
+    const message = `unhandled tar header type ${JSON.stringify(header.type)} of ${shownPath(path)}`;
+    throw new OciError("ERR_OCI_ENTRY_REFUSED", message);
+  }
+  const isLink = kind === "symlink" || kind === "link";
+  const isDevice = kind === "character-device" || kind === "block-device";
+  return {
+    path: cleanEntryPath(path),
+    kind,
+    mode: header.mode & 0o7777,
+    uid: owner(paxInteger(records, "uid") ?? header.uid),
+    gid: owner(paxInteger(records, "gid") ?? header.gid),
+    userName: (given(records.get("uname")) ?? header.userName).toString("utf8"),
+    groupName: (given(records.get("gname")) ?? header.groupName).toString("utf8"),
+    mtimeSeconds: paxTime(records, "mtime") ?? header.mtimeSeconds,
+    size: paxInteger(records, "size") ?? header.size,
+    target: isLink ? targetOf(kind, entryNameText(link), path) : "",
+    deviceMajor: isDevice ? device(header.deviceMajor) : 0,
+    deviceMinor: isDevice ? device(header.deviceMinor) : 0,
+    xattrs: xattrsOf(records),
+  };
+}
+
+function targetOf(kind: LayerEntryKind, target: string, path: string): string {
+  if (kind === "link") return cleanEntryPath(target);
+  if (target === "" || target.includes("\0")) {
+    throw new OciError("ERR_OCI_ENTRY_REFUSED", `a symbolic link that leads nowhere: ${shownPath(path)}`);
+  }
+  return target;
+}
+
+/** An empty record takes away what stood before it. */
+function given(value: Buffer | undefined): Buffer | undefined {
+  return value && value.length > 0 ? value : undefined;
+}
+
+/** Programs differ in which of two long names wins: they have to be the same. */
+function oneName(pax: Buffer | undefined, gnu: Buffer | undefined): Buffer | undefined {
+  if (pax && gnu && !pax.equals(gnu)) throw invalidLayer("an entry with two different long names");
+  return pax ?? gnu;
+}
+
+/** The system takes 2^32-1 for "leave as it is". */
+function owner(id: number): number {
+  if (id < 0 || id > 0xfffffffe) throw invalidLayer(`an entry with an impossible owner ${id}`);
+  return id;
+}
+
+function device(part: number): number {
+  if (part < 0 || part > 0xffffffff) throw invalidLayer(`a device with an impossible number ${part}`);
+  return part;
+}
+
+function xattrsOf(records: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Uint8Array> {
+  let found: Map<string, Uint8Array> | undefined;
+  for (const [key, value] of records) {
+    if (!key.startsWith(XATTR) || key.length === XATTR.length) continue;
+    found ??= new Map();
+    found.set(key.slice(XATTR.length), new Uint8Array(value));
+  }
+  return found ?? NO_XATTRS;
+}
