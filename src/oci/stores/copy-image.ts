@@ -1,0 +1,217 @@
+/**
+ * Copies of images and artifacts between any two stores: bytes never change.
+ *
+ * @module
+ */
+import { assertLimit, type ByteStream } from "../../core/bytes.ts";
+import { parseReferenceName } from "../../core/reference.ts";
+import { type Descriptor, embeddedContent } from "../descriptor.ts";
+import { OciError } from "../errors.ts";
+import { fetchManifest } from "../fetch.ts";
+import { MAX_MANIFEST_BYTES, type Manifest } from "../manifest.ts";
+import { selectManifest } from "../select.ts";
+import { forEachBounded } from "./bounded.ts";
+import { type CopyNode, inOrder, type ReadGraphContext, readGraph } from "./copy-graph.ts";
+import type {
+  CopyCandidate,
+  CopyEvent,
+  CopyImageOptions,
+  CopyReport,
+  CopySource,
+  CopyTarget,
+  CopyVerdict,
+} from "./copy-options.ts";
+
+const PROGRESS_BYTES = 1024 * 1024;
+
+/**
+ * Copies an image or artifact with everything that it names, and gives it a name in the target.
+ *
+ * First everything is read that tells what belongs to it, then the check is asked, then blobs are copied, then
+ * manifests, each after what it names, and the name comes last: at no time does the target name something that is not
+ * complete. What is there already is not sent; what was stored before a failure stays. Each content is verified by the
+ * store that it goes through. Repeating what failed is the stores' own.
+ *
+ * What a `subject` names is not copied along. Signatures under tags such as `sha256-….sig` are images of their own.
+ *
+ * @param targetName Name for the copy; without one a registry has it by digest, and a layout lists it without a name.
+ * @throws {OciError} `ERR_OCI_COPY_FAILED` with the `side` that failed and the `cause`.
+ * @throws {OciError} `ERR_OCI_COPY_REFUSED` if the check did not allow it.
+ * @throws {TypeError} for options that contradict each other, or a name for a target that has no names.
+ */
+export async function copyImage(
+  source: CopySource,
+  reference: string,
+  target: CopyTarget,
+  targetName: string | undefined,
+  options: CopyImageOptions = {},
+): Promise<CopyReport> {
+  const { signal, check, onProgress } = options;
+  const context = graphContext(source, options);
+  if (targetName !== undefined && !target.tag) throw new TypeError("the target cannot give names");
+  signal?.throwIfAborted();
+  // Errors whose origin is another one than the side that they come out of.
+  const origins = new Map<unknown, "source" | "caller">();
+
+  const candidate = await onSide("source", reference, () => readRoot(reference, options, context));
+  if (check) assertAllowed(await check(candidate, { signal }), candidate);
+  signal?.throwIfAborted();
+  const graph = await onSide("source", reference, () => readGraph(toRoot(candidate), context));
+
+  const foreign = [...graph.foreign.values()];
+  const report: CopyReport = { root: candidate.root, copied: [], mounted: [], skipped: [], foreign };
+  const nodes = [...graph.manifests.values()];
+  const contents = [...graph.blobs.values(), ...nodes.map(({ descriptor }) => descriptor)];
+  const totalBytes = contents.reduce((sum, { size }) => sum + size, 0);
+  let doneBytes = 0;
+  tell({ kind: "planned", manifests: nodes.length, blobs: graph.blobs.size, totalBytes });
+
+  const neighbour = neighbourOf(source, target);
+  const { concurrency } = context;
+  await forEachBounded(graph.blobs.values(), concurrency, copyBlob, signal);
+  for (const group of inOrder(graph)) await forEachBounded(group, concurrency, copyManifest, signal);
+  await onSide("target", targetName ?? candidate.root.digest, async () => {
+    if (targetName !== undefined) await target.tag?.(candidate.root, targetName, { signal });
+    else await target.addEntry?.(candidate.root, { signal });
+  });
+  return report;
+
+  async function copyBlob(descriptor: Descriptor, inner: AbortSignal): Promise<void> {
+    const { digest } = descriptor;
+    if (neighbour !== undefined) {
+      const found = await onSide("target", digest, async () => {
+        if (await target.exists?.(descriptor, { signal: inner })) return "skipped";
+        return (await target.mount?.(descriptor, neighbour, { signal: inner })) ? "mounted" : undefined;
+      });
+      if (found !== undefined) return settle(found, descriptor, 0);
+    }
+    const reading = { begun: false, sent: 0 };
+    const embedded = await onSide("source", digest, async () => embeddedContent(descriptor));
+    const content = embedded ?? watched(descriptor, inner, reading);
+    await onSide("target", digest, () => target.push(descriptor, content, { signal: inner }));
+    settle(embedded || reading.begun ? "copied" : "skipped", descriptor, reading.sent);
+  }
+
+  async function copyManifest({ descriptor, manifest }: CopyNode, inner: AbortSignal): Promise<void> {
+    const there = await onSide("target", descriptor.digest, async () => {
+      if (await target.exists?.(descriptor, { signal: inner })) return true;
+      await target.push(descriptor, manifest.bytes, { signal: inner });
+      return false;
+    });
+    settle(there ? "skipped" : "copied", descriptor, 0);
+  }
+
+  /** The content of a blob on its way, counted. */
+  async function* watched(
+    descriptor: Descriptor,
+    inner: AbortSignal,
+    reading: { begun: boolean; sent: number },
+  ): ByteStream & AsyncGenerator<Uint8Array, void> {
+    reading.begun = true;
+    let told = 0;
+    try {
+      tell({ kind: "started", descriptor, doneBytes, totalBytes });
+      for await (const chunk of source.fetch(descriptor, { signal: inner })) {
+        yield chunk;
+        reading.sent += chunk.byteLength;
+        doneBytes += chunk.byteLength;
+        if (reading.sent - told < PROGRESS_BYTES) continue;
+        told = reading.sent;
+        tell({ kind: "progress", descriptor, bytes: reading.sent, doneBytes, totalBytes });
+      }
+    } catch (error) {
+      if (!origins.has(error)) origins.set(error, "source");
+      throw error;
+    }
+  }
+
+  function settle(kind: "copied" | "mounted" | "skipped", descriptor: Descriptor, sent: number): void {
+    doneBytes += descriptor.size - sent;
+    report[kind].push(descriptor);
+    tell({ kind, descriptor, doneBytes, totalBytes });
+  }
+
+  function tell(event: CopyEvent): void {
+    try {
+      onProgress?.(event);
+    } catch (error) {
+      origins.set(error, "caller");
+      throw error;
+    }
+  }
+
+  /** Settles as the work does; its failure says which side it is. An abort and a caller's mistake stay as they are. */
+  async function onSide<T>(side: "source" | "target", what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      signal?.throwIfAborted();
+      const origin = origins.get(error) ?? side;
+      if (origin === "caller" || error instanceof TypeError || error instanceof RangeError) throw error;
+      // The reason why the others were stopped.
+      if (error instanceof OciError && error.code === "ERR_OCI_COPY_FAILED") throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new OciError("ERR_OCI_COPY_FAILED", `copy of ${what}: ${origin}: ${reason}`, {
+        cause: error,
+        side: origin,
+      });
+    }
+  }
+}
+
+function graphContext(source: CopySource, options: CopyImageOptions): ReadGraphContext {
+  const { platform, platforms = "all", referrers = false, foreignLayers = false, concurrency = 4 } = options;
+  const { maxManifestBytes = MAX_MANIFEST_BYTES, maxManifests = 1000, maxDepth = 16 } = options;
+  const { maxTotalBytes = Number.MAX_SAFE_INTEGER, signal } = options;
+  for (const [name, value] of Object.entries({ maxManifestBytes, maxManifests, maxDepth, maxTotalBytes })) {
+    assertLimit(value, name);
+  }
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+    throw new RangeError(`concurrency must be a whole number of at least 1, got ${concurrency}`);
+  }
+  if (platform && options.platforms !== undefined) {
+    throw new TypeError("a copy is of one platform or of several: platform and platforms exclude each other");
+  }
+  const limits = { concurrency, maxManifestBytes, maxManifests, maxDepth, maxTotalBytes };
+  return { source, platforms, referrers, foreignLayers, ...limits, signal };
+}
+
+/** Resolves the reference, and chooses the image for a platform. */
+async function readRoot(
+  reference: string,
+  { platform }: CopyImageOptions,
+  { source, maxManifestBytes, maxDepth, signal }: ReadGraphContext,
+): Promise<CopyCandidate> {
+  const resolved = await source.resolve(reference, { signal });
+  let root = resolved;
+  for (let depth = 0; ; depth++) {
+    const manifest = await fetchManifest(source, root, { maxBytes: maxManifestBytes, signal });
+    if (!platform || manifest.kind === "manifest") return { reference, resolved, root, manifest };
+    if (depth >= maxDepth) {
+      throw new OciError("ERR_OCI_PLATFORM_NOT_FOUND", `indexes nested over ${maxDepth} levels`);
+    }
+    root = selectManifest(manifest.value, platform);
+  }
+}
+
+function toRoot({ root, manifest }: CopyCandidate): { descriptor: Descriptor; manifest: Manifest } {
+  return { descriptor: root, manifest };
+}
+
+/** Fails unless a check said in so many words that the copy may go on. */
+function assertAllowed(verdict: CopyVerdict, { reference, root }: CopyCandidate): void {
+  // A program without types may hand over a check that gives nothing.
+  const given: CopyVerdict | undefined | null = verdict;
+  if (given?.kind === "allowed") return;
+  throw new OciError(
+    "ERR_OCI_COPY_REFUSED",
+    `${reference} (${root.digest}): ${given?.message ?? "the check did not allow the image"}`,
+  );
+}
+
+/** The name of the source's repository, where blobs can be taken from it within one registry. */
+function neighbourOf({ name: from }: CopySource, { name: to, mount }: CopyTarget): string | undefined {
+  if (!mount || from === undefined || to === undefined || from === to) return undefined;
+  const [source, target] = [parseReferenceName(from), parseReferenceName(to)];
+  return source.domain === target.domain ? source.path : undefined;
+}
