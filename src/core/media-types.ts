@@ -27,6 +27,8 @@ export const DOCKER_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+j
 export const DOCKER_SCHEMA1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 /** Docker image configuration. */
 export const DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json";
+/** Docker layer, gzip-compressed tar. */
+export const DOCKER_LAYER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 /** Payload of a cosign or simple-signing signature. */
 export const SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json";
 /** Config of a seccomp profile artifact. */
