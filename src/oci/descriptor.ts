@@ -6,16 +6,31 @@
  */
 import { type Digest, digestOf, isDigest, matchesDigestGrammar, verifyBytes } from "../core/digest.ts";
 import {
-  integerOf,
-  items,
-  type JsonNode,
-  jsonError,
-  members,
-  parseJson,
-  readObject,
-  stringOf,
-} from "../core/strict-json.ts";
-import { refuseOtherSpellings } from "./json-names.ts";
+  DOCKER_CONFIG,
+  DOCKER_LAYER_GZIP,
+  DOCKER_MANIFEST,
+  OCI_CONFIG,
+  OCI_LAYER_GZIP,
+  OCI_MANIFEST,
+} from "../core/media-types.ts";
+import { knownNames, refuseOtherSpelling, refuseOtherSpellings } from "./json-names.ts";
+import {
+  below,
+  itemsOf,
+  type JsonAt,
+  type JsonMembers,
+  membersOf,
+  numberOf,
+  optional,
+  optionalText,
+  ROOT,
+  readJson,
+  required,
+  textMapOf,
+  textOf,
+  textsOf,
+  unfit,
+} from "./json-value.ts";
 
 /** The platform that an entry of an index is for, as written there. */
 export interface DescriptorPlatform {
@@ -42,9 +57,18 @@ export interface Descriptor {
 }
 
 const MEDIA_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
+/** Looked up because that is quicker than the grammar. */
+const COMMON_TYPES: ReadonlySet<string> = new Set([
+  OCI_LAYER_GZIP,
+  DOCKER_LAYER_GZIP,
+  OCI_CONFIG,
+  DOCKER_CONFIG,
+  OCI_MANIFEST,
+  DOCKER_MANIFEST,
+]);
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-const DESCRIPTOR_NAMES = [
+const DESCRIPTOR_NAMES = knownNames(
   "mediaType",
   "digest",
   "size",
@@ -53,12 +77,12 @@ const DESCRIPTOR_NAMES = [
   "data",
   "artifactType",
   "platform",
-];
-const PLATFORM_NAMES = ["architecture", "os", "os.version", "os.features", "variant", "features"];
+);
+const PLATFORM_NAMES = knownNames("architecture", "os", "os.version", "os.features", "variant", "features");
 
 /** Whether a text is a media type without parameters, as RFC 6838 limits it. */
 export function isMediaType(text: string): boolean {
-  return MEDIA_TYPE.test(text);
+  return COMMON_TYPES.has(text) || MEDIA_TYPE.test(text);
 }
 
 /**
@@ -82,117 +106,89 @@ export function describeContent(content: Uint8Array, mediaType: string): Descrip
  * @see {@link https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md}
  */
 export function parseDescriptor(input: Uint8Array | string): Descriptor {
-  return readDescriptor(parseJson(input));
+  return readJson(input, (value) => readDescriptor(value, ROOT)).value;
 }
 
-/** Reads a descriptor from the tree of a document; fails as {@link parseDescriptor} does. */
-export function readDescriptor(node: JsonNode): Descriptor {
-  refuseOtherSpellings(node, DESCRIPTOR_NAMES);
-  const found: Partial<Descriptor> = {};
-  let mediaType = "";
-  let digest: Digest | undefined;
-  let size = 0;
-  readObject(
-    node,
-    {
-      mediaType: (value) => {
-        mediaType = readMediaType(value);
-      },
-      digest: (value) => {
-        digest = readDigest(value);
-      },
-      size: (value) => {
-        size = Number(integerOf(value, 0n, BigInt(Number.MAX_SAFE_INTEGER)));
-      },
-      // Optional members may be null: encoders of other languages write an absent value so.
-      urls: optional((value) => {
-        found.urls = items(value).map(stringOf);
-      }),
-      annotations: optional((value) => {
-        found.annotations = readAnnotations(value);
-      }),
-      data: optional((value) => {
-        found.data = readBase64(value);
-      }),
-      artifactType: optional((value) => {
-        const type = stringOf(value);
-        if (type !== "") found.artifactType = readMediaType(value);
-      }),
-      platform: optional((value) => {
-        found.platform = readPlatform(value);
-      }),
-    },
-    { required: ["mediaType", "digest", "size"], unknownKeys: "ignore" },
-  );
-  if (!digest) throw jsonError(node, "ERR_JSON_MISSING_KEY", 'Key "digest" missing in a JSON object');
-  return { mediaType, digest, size, ...found };
-}
-
-/** A reader that takes null for an absent member. */
-export function optional(reader: (value: JsonNode) => void): (value: JsonNode) => void {
-  return (value) => {
-    if (value.kind !== "null") reader(value);
+/** Reads a descriptor out of a document; fails as {@link parseDescriptor} does. */
+export function readDescriptor(value: unknown, at: JsonAt): Descriptor {
+  const members = membersOf(value, at);
+  // Named one by one: loads by a computed name are slow, and a manifest has many descriptors.
+  const { mediaType, digest, size } = members;
+  if (mediaType === undefined || digest === undefined || size === undefined) {
+    for (const key of ["mediaType", "digest", "size"]) required(members, key, at);
+  }
+  const descriptor: Descriptor = {
+    mediaType: readMediaType(mediaType, at, "mediaType"),
+    digest: readDigest(digest, at, "digest"),
+    size: numberOf(size, at, "size", 0, Number.MAX_SAFE_INTEGER),
   };
+  for (const key in members) {
+    if (key !== "mediaType" && key !== "digest" && key !== "size") readOptional(descriptor, members, key, at);
+  }
+  return descriptor;
+}
+
+/** Reads one of the members that most descriptors do not have. */
+function readOptional(descriptor: Descriptor, members: JsonMembers, key: string, at: JsonAt): void {
+  refuseOtherSpelling(key, DESCRIPTOR_NAMES, at);
+  const found = optional(members, key);
+  if (found === undefined) return;
+  if (key === "urls") descriptor.urls = textsOf(found, below(at, key));
+  else if (key === "annotations") descriptor.annotations = textMapOf(found, below(at, key));
+  else if (key === "data") descriptor.data = readBase64(found, at);
+  else if (key === "platform") descriptor.platform = readPlatform(found, below(at, key));
+  else if (key === "artifactType" && found !== "") descriptor.artifactType = readMediaType(found, at, key);
+}
+
+/** Reads a list of descriptors; fails as {@link parseDescriptor} does. */
+export function readDescriptors(value: unknown, at: JsonAt): Descriptor[] {
+  return itemsOf(value, at).map((item, index) => readDescriptor(item, below(at, index)));
 }
 
 /** Reads a media type; throws `ERR_JSON_TYPE` for a text outside its grammar. */
-export function readMediaType(node: JsonNode): string {
-  const text = stringOf(node);
-  if (!isMediaType(text)) {
-    throw jsonError(node, "ERR_JSON_TYPE", `${JSON.stringify(text.slice(0, 128))} is not a media type`);
-  }
-  return text;
+export function readMediaType(value: unknown, parent: JsonAt, key: string): string {
+  const text = textOf(value, parent, key);
+  if (isMediaType(text)) return text;
+  throw unfit(
+    below(parent, key),
+    "ERR_JSON_TYPE",
+    `${JSON.stringify(text.slice(0, 128))} is not a media type`,
+  );
 }
 
-/** Reads annotations: an object of strings. Throws `ERR_JSON_TYPE` for anything else. */
-export function readAnnotations(node: JsonNode): Record<string, string> {
-  return Object.fromEntries(members(node).map(({ key, value }) => [key, stringOf(value)]));
-}
-
-function readDigest(node: JsonNode): Digest {
-  const text = stringOf(node);
+/** Reads a digest; throws `ERR_DIGEST_INVALID`, `ERR_DIGEST_UNSUPPORTED`. */
+export function readDigest(value: unknown, parent: JsonAt, key: string | number): Digest {
+  const text = textOf(value, parent, key);
   if (isDigest(text)) return text;
   const shown = JSON.stringify(text.slice(0, 160));
   const registered = /^sha(?:256|384|512):/.test(text);
   if (!registered && matchesDigestGrammar(text)) {
-    throw jsonError(node, "ERR_DIGEST_UNSUPPORTED", `unsupported digest algorithm in ${shown}`);
+    throw unfit(below(parent, key), "ERR_DIGEST_UNSUPPORTED", `unsupported digest algorithm in ${shown}`);
   }
-  throw jsonError(node, "ERR_DIGEST_INVALID", `${shown} is not a digest`);
+  throw unfit(below(parent, key), "ERR_DIGEST_INVALID", `${shown} is not a digest`);
 }
 
-function readBase64(node: JsonNode): string {
-  const text = stringOf(node);
-  if (!BASE64.test(text)) throw jsonError(node, "ERR_JSON_TYPE", "data is not base64 with padding");
-  return text;
+function readBase64(value: unknown, parent: JsonAt): string {
+  const text = textOf(value, parent, "data");
+  if (BASE64.test(text)) return text;
+  throw unfit(below(parent, "data"), "ERR_JSON_TYPE", "data is not base64 with padding");
 }
 
-function readPlatform(node: JsonNode): DescriptorPlatform {
-  refuseOtherSpellings(node, PLATFORM_NAMES);
-  const platform: DescriptorPlatform = { architecture: "", os: "" };
-  readObject(
-    node,
-    {
-      architecture: (value) => {
-        platform.architecture = stringOf(value);
-      },
-      os: (value) => {
-        platform.os = stringOf(value);
-      },
-      "os.version": optional((value) => {
-        platform["os.version"] = stringOf(value);
-      }),
-      "os.features": optional((value) => {
-        platform["os.features"] = items(value).map(stringOf);
-      }),
-      variant: optional((value) => {
-        platform.variant = stringOf(value);
-      }),
-      features: optional((value) => {
-        platform.features = items(value).map(stringOf);
-      }),
-    },
-    { required: ["architecture", "os"], unknownKeys: "ignore" },
-  );
+function readPlatform(value: unknown, at: JsonAt): DescriptorPlatform {
+  const members = membersOf(value, at);
+  refuseOtherSpellings(members, PLATFORM_NAMES, at);
+  const platform: DescriptorPlatform = {
+    architecture: textOf(required(members, "architecture", at), at, "architecture"),
+    os: textOf(required(members, "os", at), at, "os"),
+  };
+  for (const name of ["os.version", "variant"] as const) {
+    const found = optionalText(members, name, at);
+    if (found !== undefined) platform[name] = found;
+  }
+  for (const name of ["os.features", "features"] as const) {
+    const found = optional(members, name);
+    if (found !== undefined) platform[name] = textsOf(found, below(at, name));
+  }
   return platform;
 }
 

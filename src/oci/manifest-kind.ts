@@ -17,21 +17,31 @@ import {
   OCI_INDEX,
   OCI_MANIFEST,
 } from "../core/media-types.ts";
-import { type JsonNode, members, stringOf } from "../core/strict-json.ts";
+import type { JsonNode } from "../core/strict-json.ts";
 import { OciError } from "./errors.ts";
 import { foldName } from "./json-names.ts";
+import { type JsonMembers, membersOf, optional, optionalText, ROOT, readNode } from "./json-value.ts";
 
 /** What a manifest's media type makes it. */
 export type ManifestKind = "manifest" | "index" | "schema1";
 
-/** Top-level members that tell the kinds apart, with the kinds that may hold them. */
-const TELLING: Readonly<Record<string, readonly ManifestKind[]>> = {
-  config: ["manifest"],
-  layers: ["manifest"],
-  manifests: ["index"],
-  fsLayers: ["schema1"],
-  history: ["schema1"],
-};
+/** Top-level members that tell the kinds apart, folded, with the kinds that may hold them. */
+const TELLING: ReadonlyMap<string, readonly ManifestKind[]> = new Map([
+  ["config", ["manifest"]],
+  ["layers", ["manifest"]],
+  ["manifests", ["index"]],
+  ["fslayers", ["schema1"]],
+  ["history", ["schema1"]],
+]);
+
+/** Names that need no folding, being in no way one of the above. */
+const NEUTRAL: ReadonlySet<string> = new Set([
+  "schemaVersion",
+  "mediaType",
+  "artifactType",
+  "subject",
+  "annotations",
+]);
 
 /** The kind that a media type stands for, or nothing for a type that is no manifest's. */
 export function manifestKind(mediaType: string): ManifestKind | undefined {
@@ -61,22 +71,26 @@ export function isManifestType(mediaType: string): boolean {
  * A known `mediaType` member wins; then schema version and config type decide, as in containers/image.
  */
 export function guessMediaType(node: JsonNode): string | undefined {
-  if (node.kind !== "object") return undefined;
-  const declared = textMember(node, "mediaType");
-  if (declared !== undefined && isManifestType(declared)) return declared;
-  const version = member(node, "schemaVersion");
-  if (version?.kind !== "number") return undefined;
-  if (version.text === "1") {
-    return isAbsent(member(node, "signatures")) ? DOCKER_SCHEMA1 : DOCKER_SCHEMA1_SIGNED;
+  return readNode(node, guessTypeOf);
+}
+
+/** As {@link guessMediaType}, for a document as plain data. */
+export function guessTypeOf(value: unknown): string | undefined {
+  if (!isMembers(value)) return undefined;
+  const declared = optional(value, "mediaType");
+  if (typeof declared === "string" && isManifestType(declared)) return declared;
+  const version = optional(value, "schemaVersion");
+  if (version === 1) {
+    return optional(value, "signatures") === undefined ? DOCKER_SCHEMA1 : DOCKER_SCHEMA1_SIGNED;
   }
-  if (version.text !== "2") return undefined;
-  const config = member(node, "config");
-  const configType = config?.kind === "object" ? (textMember(config, "mediaType") ?? "") : "";
+  if (version !== 2) return undefined;
+  const config = optional(value, "config");
+  const configType = (isMembers(config) && optional(config, "mediaType")) || "";
   if (configType === OCI_CONFIG) return OCI_MANIFEST;
   if (configType === DOCKER_CONFIG) return DOCKER_MANIFEST;
-  const manifests = member(node, "manifests");
-  if (configType === "" && manifests?.kind === "array" && manifests.items.length > 0) return OCI_INDEX;
-  return OCI_MANIFEST;
+  const manifests = optional(value, "manifests");
+  const isText = typeof configType === "string" && configType !== "";
+  return !isText && Array.isArray(manifests) && manifests.length > 0 ? OCI_INDEX : OCI_MANIFEST;
 }
 
 /** How closely a manifest must keep to the media type that it was delivered as. */
@@ -98,11 +112,16 @@ export interface OneKindOptions {
  * @throws {OciError} `ERR_OCI_MEDIA_TYPE_UNSUPPORTED` if `mediaType` is no manifest's.
  * @throws {CoreError} `ERR_JSON_TYPE` for anything but an object.
  */
-export function assertOneKind(
-  node: JsonNode,
+export function assertOneKind(node: JsonNode, mediaType: string, options: OneKindOptions = {}): void {
+  readNode(node, (value) => checkOneKind(value, mediaType, options));
+}
+
+/** As {@link assertOneKind}, for a document as plain data; gives its kind. */
+export function checkOneKind(
+  value: unknown,
   mediaType: string,
   { mediaTypes = "exact" }: OneKindOptions = {},
-): void {
+): ManifestKind {
   const kind = manifestKind(mediaType);
   if (!kind) {
     throw new OciError(
@@ -110,12 +129,12 @@ export function assertOneKind(
       `not a manifest type: ${JSON.stringify(mediaType.slice(0, 128))}`,
     );
   }
+  const members = membersOf(value, ROOT);
   const unexpected: string[] = [];
-  for (const { key, value } of members(node)) {
-    if (value.kind === "null") continue;
-    const folded = foldName(key);
-    const known = Object.keys(TELLING).find((name) => foldName(name) === folded);
-    if (known !== undefined && !TELLING[known]?.includes(kind)) unexpected.push(key);
+  for (const key in members) {
+    if (NEUTRAL.has(key) || members[key] === null) continue;
+    const holders = TELLING.get(key) ?? TELLING.get(foldName(key));
+    if (holders && !holders.includes(kind)) unexpected.push(key);
   }
   if (unexpected.length > 0) {
     throw new OciError(
@@ -123,26 +142,15 @@ export function assertOneKind(
       `rejecting ambiguous manifest, unexpected fields ${JSON.stringify(unexpected)} in supposedly ${mediaType}`,
     );
   }
-  const declaredNode = member(node, "mediaType");
-  const declared = declaredNode && !isAbsent(declaredNode) ? stringOf(declaredNode) : "";
-  if (declared === "" || declared === mediaType) return;
-  if (mediaTypes === "kind" && manifestKind(declared) === kind) return;
+  const declared = optionalText(members, "mediaType", ROOT) ?? "";
+  if (declared === "" || declared === mediaType) return kind;
+  if (mediaTypes === "kind" && manifestKind(declared) === kind) return kind;
   throw new OciError(
     "ERR_OCI_MEDIA_TYPE_MISMATCH",
     `delivered as ${mediaType}, the document says ${JSON.stringify(declared.slice(0, 128))}`,
   );
 }
 
-function member(node: JsonNode, name: string): JsonNode | undefined {
-  if (node.kind !== "object") return undefined;
-  return node.members.findLast(({ key }) => key === name)?.value;
-}
-
-function textMember(node: JsonNode, name: string): string | undefined {
-  const found = member(node, name);
-  return found?.kind === "string" ? found.value : undefined;
-}
-
-function isAbsent(node: JsonNode | undefined): boolean {
-  return node === undefined || node.kind === "null";
+function isMembers(value: unknown): value is JsonMembers {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

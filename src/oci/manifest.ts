@@ -6,21 +6,23 @@
  * @module
  */
 import { type Digest, type DigestAlgorithm, digestOf } from "../core/digest.ts";
-import { CoreError } from "../core/errors.ts";
-import {
-  integerOf,
-  items,
-  type JsonNode,
-  type JsonValue,
-  parseJson,
-  readObject,
-  stringOf,
-  toPlain,
-} from "../core/strict-json.ts";
-import { type Descriptor, optional, readAnnotations, readDescriptor, readMediaType } from "./descriptor.ts";
+import type { JsonValue } from "../core/strict-json.ts";
+import { type Descriptor, readDescriptor, readDescriptors, readMediaType } from "./descriptor.ts";
 import { OciError } from "./errors.ts";
-import { refuseOtherSpellings } from "./json-names.ts";
-import { assertOneKind, guessMediaType, manifestKind, type OneKindOptions } from "./manifest-kind.ts";
+import { knownNames, refuseOtherSpellings } from "./json-names.ts";
+import {
+  below,
+  type JsonMembers,
+  membersOf,
+  numberOf,
+  optional,
+  optionalText,
+  ROOT,
+  readJson,
+  required,
+  textMapOf,
+} from "./json-value.ts";
+import { checkOneKind, guessTypeOf, type OneKindOptions } from "./manifest-kind.ts";
 
 /** What manifests and indexes have in common. */
 interface ManifestFields {
@@ -72,6 +74,11 @@ export interface IndexDocument extends ParsedDocument {
 /** A manifest or an index. */
 export type Manifest = ManifestDocument | IndexDocument;
 
+type ReadManifest = { type: string } & (
+  | { kind: "manifest"; value: ImageManifest }
+  | { kind: "index"; value: ImageIndex }
+);
+
 /** Options of {@link parseManifest}. */
 export interface ParseManifestOptions extends OneKindOptions {
   /** Largest document accepted, in bytes. Default 4 MiB (4194304). */
@@ -84,8 +91,8 @@ export interface ParseManifestOptions extends OneKindOptions {
 export const MAX_MANIFEST_BYTES: number = 4 * 1024 * 1024;
 
 const COMMON_NAMES = ["schemaVersion", "mediaType", "artifactType", "subject", "annotations"];
-const MANIFEST_NAMES = [...COMMON_NAMES, "config", "layers"];
-const INDEX_NAMES = [...COMMON_NAMES, "manifests"];
+const MANIFEST_NAMES = knownNames(...COMMON_NAMES, "config", "layers");
+const INDEX_NAMES = knownNames(...COMMON_NAMES, "manifests");
 
 /**
  * Reads a manifest or an index that can be read in one way only.
@@ -106,33 +113,43 @@ export function parseManifest(
   mediaType?: string,
   { maxBytes = MAX_MANIFEST_BYTES, mediaTypes, algorithm }: ParseManifestOptions = {},
 ): Manifest {
-  const node = parseJson(bytes, { maxBytes });
-  const type = mediaType === undefined ? guessMediaType(node) : cutParameters(mediaType);
+  const { value: read, plain: json } = readJson(
+    bytes,
+    (document) => readManifest(document, mediaType, { mediaTypes }),
+    { maxBytes },
+  );
+  const { kind, type, value } = read;
+  const descriptor = describe(type, digestOf(bytes, algorithm), bytes, value);
+  const plain = json as { [key: string]: JsonValue };
+  return { kind, mediaType: type, bytes, descriptor, value, plain } as Manifest;
+}
+
+function readManifest(
+  document: unknown,
+  mediaType: string | undefined,
+  options: OneKindOptions,
+): ReadManifest {
+  const type = mediaType === undefined ? guessTypeOf(document) : cutParameters(mediaType);
   if (type === undefined) {
     throw new OciError("ERR_OCI_MANIFEST_INVALID", "neither an image manifest nor an index");
   }
-  assertOneKind(node, type, { mediaTypes });
-  const kind = manifestKind(type);
+  const kind = checkOneKind(document, type, options);
   if (kind === "schema1") {
     throw new OciError(
       "ERR_OCI_SCHEMA1_UNSUPPORTED",
       `${type}: Docker schema 1 is not supported; push the image again with a current tool`,
     );
   }
-  const digest = digestOf(bytes, algorithm);
-  const plain = toPlain(node) as { [key: string]: JsonValue };
-  if (kind === "index") {
-    const value = readIndex(node);
-    return { kind, mediaType: type, bytes, descriptor: describe(type, digest, bytes, value), value, plain };
-  }
-  const value = readImageManifest(node);
-  const descriptor = describe(type, digest, bytes, value);
-  return { kind: "manifest", mediaType: type, bytes, descriptor, value, plain };
+  const members = membersOf(document, ROOT);
+  return kind === "index"
+    ? { kind, type, value: readIndex(members) }
+    : { kind, type, value: readImageManifest(members) };
 }
 
 /** A Content-Type without its parameters, in lower case of type and subtype as sent. */
 export function cutParameters(contentType: string): string {
-  return (contentType.split(";", 1)[0] ?? "").trim();
+  const end = contentType.indexOf(";");
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim();
 }
 
 /**
@@ -156,63 +173,37 @@ function describe(
   return descriptor;
 }
 
-function readImageManifest(node: JsonNode): ImageManifest {
-  refuseOtherSpellings(node, MANIFEST_NAMES);
-  const fields: ManifestFields = { schemaVersion: 2 };
-  let config: Descriptor | undefined;
-  let layers: Descriptor[] = [];
-  readObject(
-    node,
-    {
-      ...commonReaders(fields),
-      config: (value) => {
-        config = readDescriptor(value);
-      },
-      // Encoders of other languages write an empty list as null.
-      layers: optional((value) => {
-        layers = items(value).map(readDescriptor);
-      }),
-    },
-    { required: ["schemaVersion", "config", "layers"], unknownKeys: "ignore" },
-  );
-  if (!config) throw new CoreError("ERR_JSON_MISSING_KEY", 'Key "config" missing in a JSON object');
-  return { ...fields, config, layers };
+function readImageManifest(members: JsonMembers): ImageManifest {
+  refuseOtherSpellings(members, MANIFEST_NAMES, ROOT);
+  checkVersion(members);
+  const config = readDescriptor(required(members, "config", ROOT), below(ROOT, "config"));
+  // Encoders of other languages write an empty list as null.
+  const layers = readDescriptors(required(members, "layers", ROOT) ?? [], below(ROOT, "layers"));
+  const manifest: ImageManifest = { schemaVersion: 2, config, layers };
+  readCommon(members, manifest);
+  return manifest;
 }
 
-function readIndex(node: JsonNode): ImageIndex {
-  refuseOtherSpellings(node, INDEX_NAMES);
-  const fields: ManifestFields = { schemaVersion: 2 };
-  let manifests: Descriptor[] = [];
-  readObject(
-    node,
-    {
-      ...commonReaders(fields),
-      manifests: optional((value) => {
-        manifests = items(value).map(readDescriptor);
-      }),
-    },
-    { required: ["schemaVersion", "manifests"], unknownKeys: "ignore" },
-  );
-  return { ...fields, manifests };
+function readIndex(members: JsonMembers): ImageIndex {
+  refuseOtherSpellings(members, INDEX_NAMES, ROOT);
+  checkVersion(members);
+  const manifests = readDescriptors(required(members, "manifests", ROOT) ?? [], below(ROOT, "manifests"));
+  const index: ImageIndex = { schemaVersion: 2, manifests };
+  readCommon(members, index);
+  return index;
 }
 
-function commonReaders(fields: ManifestFields): Record<string, (value: JsonNode) => void> {
-  return {
-    schemaVersion: (value) => {
-      integerOf(value, 2n, 2n);
-    },
-    mediaType: optional((value) => {
-      const text = stringOf(value);
-      if (text !== "") fields.mediaType = text;
-    }),
-    artifactType: optional((value) => {
-      if (stringOf(value) !== "") fields.artifactType = readMediaType(value);
-    }),
-    subject: optional((value) => {
-      fields.subject = readDescriptor(value);
-    }),
-    annotations: optional((value) => {
-      fields.annotations = readAnnotations(value);
-    }),
-  };
+function checkVersion(members: JsonMembers): void {
+  numberOf(required(members, "schemaVersion", ROOT), ROOT, "schemaVersion", 2, 2);
+}
+
+function readCommon(members: JsonMembers, fields: ManifestFields): void {
+  const mediaType = optionalText(members, "mediaType", ROOT) ?? "";
+  if (mediaType !== "") fields.mediaType = mediaType;
+  const artifactType = optional(members, "artifactType") ?? "";
+  if (artifactType !== "") fields.artifactType = readMediaType(artifactType, ROOT, "artifactType");
+  const subject = optional(members, "subject");
+  if (subject !== undefined) fields.subject = readDescriptor(subject, below(ROOT, "subject"));
+  const annotations = optional(members, "annotations");
+  if (annotations !== undefined) fields.annotations = textMapOf(annotations, below(ROOT, "annotations"));
 }
