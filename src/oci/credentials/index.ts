@@ -10,6 +10,7 @@ export {
   type ParseAuthFileOptions,
   parseAuthFile,
 } from "./auth-file.ts";
+export { type RemovedCredentials, removeCredentials, setCredentials } from "./auth-file-edit.ts";
 export { type AuthFileAnswer, type FindInAuthFileOptions, findInAuthFile } from "./auth-file-lookup.ts";
 export {
   type AuthKeyCheck,
@@ -20,6 +21,8 @@ export {
   normaliseAuthFileKey,
 } from "./auth-key.ts";
 export { type AuthFilePath, type AuthFilePathsOptions, authFilePaths } from "./auth-paths.ts";
+export { containerdCredentials } from "./containerd-auth.ts";
+export { type CriAuth, criCredentials, fromCriAuth, toCriAuth } from "./cri-auth.ts";
 export {
   type CredentialHelperOptions,
   eraseFromHelper,
@@ -48,4 +51,19 @@ export {
   lookUpCredentials,
   type ReadAuthFile,
 } from "./lookup.ts";
+export {
+  findPullSecrets,
+  type PullSecretEntry,
+  type PullSecretObject,
+  type PullSecrets,
+  parsePullSecrets,
+  pullSecretCredentials,
+} from "./pull-secret.ts";
 export { type AuthFileReaderOptions, authFileReader } from "./read-file.ts";
+export {
+  type ErasedCredentials,
+  eraseCredentials,
+  type SavedCredentials,
+  saveCredentials,
+  type WriteCredentialsOptions,
+} from "./write-file.ts";
