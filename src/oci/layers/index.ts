@@ -4,13 +4,24 @@
  * @see {@link https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md}
  * @module
  */
+export { type AppliedLayers, type ApplyLayersOptions, applyLayers, type LayerSource } from "./apply.ts";
+export type { LayerBehaviour, WhiteoutForm } from "./apply-entry.ts";
 export type { LayerCompression } from "./decompress.ts";
+export type { DeviceNode, SkippedItem, SystemCalls } from "./disk-tree.ts";
 export {
   entryNameBytes,
   type LayerEntry,
   type LayerEntryContent,
   type LayerEntryKind,
 } from "./entry.ts";
+export {
+  type FlattenLayersOptions,
+  flattenLayers,
+  type LayerFileContent,
+  type ReadLayerFileOptions,
+  readLayerFile,
+} from "./flatten.ts";
 export type { LayerLimits } from "./limits.ts";
+export { systemPrograms } from "./programs.ts";
 export { type LayerReader, type ReadLayerOptions, readLayer } from "./read.ts";
 export { type Whiteout, whiteoutOf } from "./whiteout.ts";

@@ -1,0 +1,246 @@
+/**
+ * A directory on disk as a tree that layers are applied to.
+ *
+ * No path that gets here holds a symbolic link before its last component, files are created exclusively and without
+ * following one, and owner and mode of a file are set through its descriptor. This holds as long as nobody else
+ * writes to the directory: Node has no calls that are relative to an open directory.
+ *
+ * @module
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  futimesSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmdirSync,
+  type Stats,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeSync,
+} from "node:fs";
+import { OciError } from "../errors.ts";
+import { entryNameBytes, entryNameText, type LayerEntry, shownPath } from "./entry.ts";
+import type { FileSink, FileTree, FileTreeKind } from "./file-tree.ts";
+
+/** A device or fifo to make; see {@link SystemCalls}. */
+export interface DeviceNode {
+  kind: "character-device" | "block-device" | "fifo";
+  /** Major number; 0 for a fifo. */
+  major: number;
+  /** Minor number; 0 for a fifo. */
+  minor: number;
+}
+
+/**
+ * What Node cannot do itself. Both functions must not follow a symbolic link at the path, and throw if they fail.
+ *
+ * They are synchronous: files of an image that need them are few.
+ */
+export interface SystemCalls {
+  /** Makes a device or fifo, with mode 0o600 or stricter. */
+  makeNode?: ((path: string | Buffer, node: DeviceNode) => void) | undefined;
+  /** Sets one extended attribute. */
+  setXattr?: ((path: string | Buffer, name: string, value: Uint8Array) => void) | undefined;
+}
+
+/** Something of an entry that the file system did not get. */
+export interface SkippedItem {
+  path: string;
+  /** A node is a device or fifo: an empty file without permissions stands in its place. */
+  what: "node" | "xattr";
+  /** Name of the attribute, or kind of the node. */
+  name: string;
+}
+
+/** Options of {@link createDiskTree}. */
+interface DiskTreeOptions extends SystemCalls {
+  owners: boolean;
+  overlayNamespace: "trusted" | "user";
+  whiteouts: "remove" | "overlay";
+  onSkipped: (item: SkippedItem) => void;
+}
+
+/** A tree on disk. */
+export interface DiskTree extends FileTree {
+  /** Sets what had to wait until nothing changes any more. */
+  finish(): void;
+}
+
+/** Attributes that belong to the machine, not to the image: umoci leaves them alone as well. */
+const FOREIGN_XATTRS: ReadonlySet<string> = new Set(["security.selinux", "system.nfs4_acl"]);
+
+const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+
+/** The tree below a directory that exists. */
+export function createDiskTree(directory: string, options: DiskTreeOptions): DiskTree {
+  const base = realpathSync(directory);
+  assertExactNames(base);
+  const { owners, makeNode, setXattr, onSkipped } = options;
+  const at = (path: string): string | Buffer =>
+    path === "" ? base : entryNameBytes(base === "/" ? `/${path}` : `${base}/${path}`);
+  // Without the right to override them, modes of directories wait: one without write permission could not be filled.
+  const laterModes: Map<string, number> | undefined = process.geteuid?.() === 0 ? undefined : new Map();
+
+  function setXattrs(path: string, entry: LayerEntry): void {
+    for (const [name, value] of entry.xattrs) {
+      const applied = overlayName(name);
+      if (!setXattr || FOREIGN_XATTRS.has(name)) onSkipped({ path, what: "xattr", name });
+      else guard(path, () => setXattr(at(path), applied, value));
+    }
+  }
+
+  /** An attribute that an overlay file system would take as its own is hidden from it in the way it undoes. */
+  function overlayName(name: string): string {
+    if (options.whiteouts !== "overlay") return name;
+    return name.replace(/^(trusted|user)\.overlay\./, "$1.overlay.overlay.");
+  }
+
+  function setMetadata(path: string, kind: FileTreeKind, entry: LayerEntry): void {
+    const { uid, gid, mode, mtimeSeconds } = entry;
+    guard(path, () => {
+      if (owners) lchownSync(at(path), uid, gid);
+    });
+    setXattrs(path, entry);
+    guard(path, () => {
+      if (kind === "directory" && laterModes) laterModes.set(path, mode);
+      else if (kind !== "symlink") chmodSync(at(path), mode);
+      if (kind !== "directory") lutimesSync(at(path), mtimeSeconds, mtimeSeconds);
+    });
+  }
+
+  function createFile(path: string, entry: LayerEntry): FileSink {
+    const fd = guard(path, () => openSync(at(path), CREATE, 0o600));
+    return {
+      write: (bytes) => {
+        for (let done = 0; done < bytes.byteLength; ) done += writeSync(fd, bytes, done);
+      },
+      close: () => {
+        try {
+          if (owners) fchownSync(fd, entry.uid, entry.gid);
+          if (entry.xattrs.size > 0) setXattrs(path, entry);
+          fchmodSync(fd, entry.mode);
+          futimesSync(fd, entry.mtimeSeconds, entry.mtimeSeconds);
+        } finally {
+          closeSync(fd);
+        }
+      },
+      abandon: () => closeSync(fd),
+    };
+  }
+
+  function remove(path: string): void {
+    laterModes?.delete(path);
+    const place = at(path);
+    if (!lstatSync(place).isDirectory()) {
+      unlinkSync(place);
+      return;
+    }
+    for (const name of list(path)) remove(`${path}/${name}`);
+    rmdirSync(place);
+  }
+
+  function list(path: string): string[] {
+    return readdirSync(at(path), { encoding: "buffer" }).map(entryNameText);
+  }
+
+  return {
+    kindOf: (path) => guard(path, () => kindOf(lstatSync(at(path), { throwIfNoEntry: false }))),
+    readLink: (path) => entryNameText(readlinkSync(at(path), { encoding: "buffer" })),
+    list,
+    makeDirectory: (path) =>
+      guard(path, () => {
+        mkdirSync(at(path), 0o755);
+        chmodSync(at(path), 0o755);
+      }),
+    makeSymlink: (path, target) => guard(path, () => symlinkSync(entryNameBytes(target), at(path))),
+    makeLink: (path, existing) => guard(path, () => linkSync(at(existing), at(path))),
+    makeNode: (path, entry) => {
+      if (!makeNode) {
+        onSkipped({ path, what: "node", name: entry.kind });
+        const sink = createFile(path, { ...entry, mode: 0, xattrs: new Map() });
+        sink.close();
+        return;
+      }
+      const kind = entry.kind as DeviceNode["kind"];
+      guard(path, () => makeNode(at(path), { kind, major: entry.deviceMajor, minor: entry.deviceMinor }));
+      setMetadata(path, "other", entry);
+    },
+    createFile,
+    makeWhiteout: (path) =>
+      guard(path, () => makeNode?.(at(path), { kind: "character-device", major: 0, minor: 0 })),
+    markOpaque: (path) =>
+      guard(path, () => setXattr?.(at(path), `${options.overlayNamespace}.overlay.opaque`, Buffer.from("y"))),
+    remove: (path) => guard(path, () => remove(path)),
+    setMetadata,
+    timesOf: (path) => {
+      const { atimeMs, mtimeMs } = lstatSync(at(path));
+      return { atimeSeconds: atimeMs / 1000, mtimeSeconds: mtimeMs / 1000 };
+    },
+    setTimes: (path, { atimeSeconds, mtimeSeconds }) => utimesSync(at(path), atimeSeconds, mtimeSeconds),
+    finish() {
+      for (const [path, mode] of laterModes ?? []) chmodSync(at(path), mode);
+    },
+  };
+}
+
+function kindOf(stats: Stats | undefined): FileTreeKind | undefined {
+  if (!stats) return undefined;
+  if (stats.isDirectory()) return "directory";
+  if (stats.isSymbolicLink()) return "symlink";
+  return stats.isFile() ? "file" : "other";
+}
+
+/** What the system says of a name or link that a layer should not have; other failures are the disk's. */
+const REFUSALS: ReadonlySet<unknown> = new Set([
+  "EEXIST",
+  "EILSEQ",
+  "EINVAL",
+  "EISDIR",
+  "ELOOP",
+  "EMLINK",
+  "ENAMETOOLONG",
+  "ENOENT",
+  "ENOTDIR",
+]);
+
+function guard<T>(path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!REFUSALS.has((error as NodeJS.ErrnoException)?.code)) throw error;
+    const message = `the file system refuses ${shownPath(path)}: ${(error as Error).message.slice(0, 80)}`;
+    throw new OciError("ERR_OCI_ENTRY_REFUSED", message, { cause: error });
+  }
+}
+
+/** Names that differ must be different files: else a link could be reached by a name that was never seen to be one. */
+function assertExactNames(base: string): void {
+  if (process.platform === "win32") {
+    throw new OciError("ERR_OCI_UNSUPPORTED", "layers cannot be applied to a directory of Windows");
+  }
+  const times = lstatSync(base);
+  const stem = `.lading-${process.pid}-${Math.random().toString(36).slice(2)}-`;
+  const probe = `${base}/${stem}\u00e9`;
+  closeSync(openSync(probe, CREATE, 0o600));
+  try {
+    for (const other of [`${stem}\u00c9`, `${stem}e\u0301`, `${stem.toUpperCase()}\u00e9`]) {
+      if (!lstatSync(`${base}/${other}`, { throwIfNoEntry: false })) continue;
+      throw new OciError("ERR_OCI_UNSUPPORTED", `${base} takes different names for the same file`);
+    }
+  } finally {
+    unlinkSync(probe);
+    utimesSync(base, times.atimeMs / 1000, times.mtimeMs / 1000);
+  }
+}
