@@ -42,6 +42,15 @@ export interface RepositoryPlace {
   endpoint?: Endpoint | undefined;
   maxManifestBytes: number;
   policy: ResolvedRetryPolicy;
+  state: RepositoryState;
+}
+
+/** What a registry client remembers of repositories. */
+export interface RepositoryState {
+  /** Whether there is a referrers API, by repository. */
+  readonly referrersApi: Map<string, boolean>;
+  /** Changes of indexes of referrers that are under way. */
+  readonly changes: Map<string, Promise<unknown>>;
 }
 
 const ACCEPT_MANIFESTS = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].join(", ");

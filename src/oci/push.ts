@@ -1,17 +1,20 @@
 /**
- * Writing to a repository: blobs in two requests, then manifests, then tags.
+ * Writing to a repository: blobs, then manifests, then tags.
  *
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push}
  * @module
  */
-import { type ByteStream, collectBytes, streamOf } from "../core/bytes.ts";
-import { digestAlgorithm, isDigest, parseDigest, verifyBytes, verifyStream } from "../core/digest.ts";
-import { CoreError } from "../core/errors.ts";
+import { assertLimit, type ByteStream, collectBytes } from "../core/bytes.ts";
+import { digestAlgorithm, parseDigest, verifyBytes, verifyStream } from "../core/digest.ts";
+import { isLadingError } from "../core/errors.ts";
 import type { SignalOptions } from "../core/signal.ts";
+import { pushInChunks } from "./chunked-upload.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { assertCapability } from "./endpoint.ts";
-import { discardBody, type HttpAnswer, headerOf } from "./http.ts";
+import { discardBody, headerOf } from "./http.ts";
+import { artifactTypeOf, type Manifest, parseManifest } from "./manifest.ts";
 import { isManifestType } from "./manifest-kind.ts";
+import { mountableName } from "./mount.ts";
 import {
   collectManifest,
   existsInRepository,
@@ -20,56 +23,192 @@ import {
   repositoryUrl,
   requestManifest,
 } from "./pull.ts";
+import { asStream, holdBack, isSeekable, type PushContent } from "./push-content.ts";
+import { hasReferrersApi } from "./referrers.ts";
+import { changeReferrersIndex } from "./referrers-index.ts";
 import { releaseStream } from "./release.ts";
 import { withRetries } from "./retry.ts";
 import { assertTag } from "./tag.ts";
-import { checkLocation, type TrustOrigin } from "./trust.ts";
+import { assertStored, cancelUpload, finishUpload, PUSH, startUpload, type UploadSession } from "./upload.ts";
 
-const PUSH: readonly string[] = ["pull", "push"];
+/** Options of {@link Repository.push}. */
+export interface PushOptions extends SignalOptions {
+  /**
+   * How a blob is sent: in two requests (`"monolithic"`, the default), in one where the content is at hand and the
+   * registry takes it so (`"single-post"`), or in chunks that are taken up again where a connection broke (`"chunked"`).
+   */
+  upload?: "monolithic" | "single-post" | "chunked" | undefined;
+  /** Length of a chunk, in bytes, kept in memory; more where the registry asks for it. Default 16 MiB. */
+  chunkBytes?: number | undefined;
+  /**
+   * A repository of the same registry, by path or full name, that may have the blob: it is mounted from there if possible,
+   * else sent. Null leaves the choice to the registry.
+   */
+  mountFrom?: string | null | undefined;
+  /**
+   * Whether an index of referrers that is replaced because of a manifest's `subject` is deleted; only for registries
+   * without the referrers API. Default no.
+   */
+  deleteReplacedReferrers?: boolean | undefined;
+}
 
 /** Stores content under its descriptor; see `Pusher`. The stream is released on every way out. */
 export async function pushToRepository(
   place: RepositoryPlace,
   descriptor: Descriptor,
-  content: Uint8Array | ByteStream,
-  { signal }: SignalOptions,
+  content: PushContent,
+  options: PushOptions,
 ): Promise<void> {
+  const { signal, chunkBytes = 16 * 1024 * 1024 } = options;
   try {
     signal?.throwIfAborted();
     assertCapability(place.endpoint, "push");
+    assertLimit(chunkBytes, "chunkBytes");
+    if (chunkBytes === 0) throw new RangeError("chunkBytes must not be 0");
     parseDigest(descriptor.digest);
     if (content instanceof Uint8Array) verifyBytes(content, descriptor);
-    if (await existsInRepository(place, descriptor, { signal })) return;
-    if (isManifestType(descriptor.mediaType)) await pushManifest(place, descriptor, content, signal);
-    else await pushBlob(place, descriptor, content, signal);
+    if (isManifestType(descriptor.mediaType)) await pushManifest(place, descriptor, content, options);
+    else await pushBlob(place, descriptor, content, { ...options, chunkBytes });
   } finally {
-    await releaseStream(content);
+    if (!isSeekable(content)) await releaseStream(content);
   }
 }
 
 async function pushManifest(
   place: RepositoryPlace,
   descriptor: Descriptor,
-  content: Uint8Array | ByteStream,
-  signal: AbortSignal | undefined,
+  content: PushContent,
+  { signal, deleteReplacedReferrers = false }: PushOptions,
 ): Promise<void> {
   const verified =
-    content instanceof Uint8Array ? streamOf(content) : verifyStream(content, descriptor, { signal });
-  const bytes = await collectBytes(verified, { maxBytes: place.maxManifestBytes, signal });
-  await putManifest(place, descriptor, descriptor.digest, bytes, signal);
+    content instanceof Uint8Array ? undefined : verifyStream(asStream(content), descriptor, { signal });
+  const known = await existsInRepository(place, descriptor, { signal });
+  if (known && verified) return;
+  const bytes =
+    content instanceof Uint8Array
+      ? content
+      : await collectBytes(verified ?? asStream(content), { maxBytes: place.maxManifestBytes, signal });
+  const manifest = readManifest(descriptor, bytes, place.maxManifestBytes);
+  const subject = manifest?.value.subject?.digest;
+  const announced = known ? subject : await putManifest(place, descriptor, descriptor.digest, bytes, signal);
+  if (!manifest || subject === undefined) return;
+  // Some registries announce a subject without having the API.
+  if (announced === subject && (await hasReferrersApi(place, place.state.referrersApi, signal))) return;
+  await changeReferrersIndex(
+    place,
+    subject,
+    { kind: "add", referrer: referrerOf(descriptor, manifest) },
+    { signal, deleteReplaced: deleteReplacedReferrers, queue: place.state.changes },
+  );
+}
+
+/** What is pushed, for its subject; nothing for what cannot be read: whether to store that is the registry's decision. */
+function readManifest(
+  { mediaType, digest }: Descriptor,
+  bytes: Uint8Array,
+  maxBytes: number,
+): Manifest | undefined {
+  try {
+    return parseManifest(bytes, mediaType, { maxBytes, algorithm: digestAlgorithm(digest) });
+  } catch (error) {
+    if (isLadingError(error)) return undefined;
+    throw error;
+  }
+}
+
+function referrerOf({ mediaType, digest, size }: Descriptor, manifest: Manifest): Descriptor {
+  const artifactType = artifactTypeOf(manifest);
+  const { annotations } = manifest.value;
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(artifactType === undefined ? {} : { artifactType }),
+    ...(annotations ? { annotations } : {}),
+  };
 }
 
 async function pushBlob(
   place: RepositoryPlace,
   descriptor: Descriptor,
-  content: Uint8Array | ByteStream,
-  signal: AbortSignal | undefined,
+  content: PushContent,
+  { signal, upload = "monolithic", chunkBytes, mountFrom }: PushOptions & { chunkBytes: number },
 ): Promise<void> {
-  if (content instanceof Uint8Array) {
+  if (await existsInRepository(place, descriptor, { signal })) return;
+  const from = mountFrom == null ? mountFrom : mountableName(place, mountFrom);
+  let session: UploadSession | undefined;
+  if (from !== undefined) {
+    const mounted = await tryMount(place, descriptor, from, signal);
+    if (mounted === true) return;
+    session = mounted === false ? undefined : mounted;
+  }
+  if (upload === "chunked") {
+    await pushInChunks(place, descriptor, content, { signal, chunkBytes, session });
+    return;
+  }
+  const body = upload === "single-post" && content instanceof Uint8Array && !session ? content : undefined;
+  if (content instanceof Uint8Array || isSeekable(content)) {
+    const { policy } = place;
     // A session that failed is not used again: every try starts its own.
-    await withRetries(() => upload(place, descriptor, content, signal), { policy: place.policy, signal });
+    const run = async () => {
+      const used = session;
+      session = undefined;
+      await pushWhole(place, descriptor, content, { session: used, body, signal });
+    };
+    await withRetries(run, { policy, signal });
   } else {
-    await upload(place, descriptor, content, signal);
+    await pushWhole(place, descriptor, content, { session, body, signal });
+  }
+}
+
+/** Mounts a blob: true if that was done, a session where one was started instead, false where it is refused. */
+export async function tryMount(
+  place: RepositoryPlace,
+  { digest }: Descriptor,
+  mountFrom: string | null,
+  signal: AbortSignal | undefined,
+): Promise<UploadSession | boolean> {
+  try {
+    return (await startUpload(place, { signal, digest, mountFrom, repeatable: true })) ?? true;
+  } catch (error) {
+    // The source may be hidden from the caller, or the registry not know mounts: the blob is then sent.
+    if (isRefusal(error)) return false;
+    throw error;
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  const status = isLadingError(error) && "statusCode" in error ? error.statusCode : undefined;
+  return [400, 401, 403, 404, 405, 501].includes(Number(status));
+}
+
+interface WholePush {
+  session: UploadSession | undefined;
+  /** The content where the first request is to hold it. */
+  body: Uint8Array | undefined;
+  signal: AbortSignal | undefined;
+}
+
+async function pushWhole(
+  place: RepositoryPlace,
+  descriptor: Descriptor,
+  content: PushContent,
+  { session: given, body, signal }: WholePush,
+): Promise<void> {
+  const { digest, size } = descriptor;
+  // Content that can be read again is sent again as a whole, with a session of its own.
+  const repeatable = !(content instanceof Uint8Array) && !isSeekable(content);
+  const session = given ?? (await startUpload(place, { signal, digest, body, repeatable }));
+  if (!session) return;
+  try {
+    const source: Uint8Array | ByteStream =
+      content instanceof Uint8Array
+        ? content
+        : holdBack(verifyStream(asStream(content), descriptor, { signal }));
+    await finishUpload(session, digest, { body: source, size });
+  } catch (error) {
+    await cancelUpload(session);
+    throw error;
   }
 }
 
@@ -89,13 +228,14 @@ export async function tagInRepository(
   await putManifest(place, descriptor, tag, bytes, signal);
 }
 
+/** Stores a manifest; gives the subject that the registry says it has noted. */
 async function putManifest(
   place: RepositoryPlace,
   { mediaType, digest }: Descriptor,
   reference: string,
   bytes: Uint8Array,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<string | undefined> {
   const answer = await place.client.request({
     ...repositoryAccess(place, PUSH, signal),
     method: "PUT",
@@ -107,90 +247,5 @@ async function putManifest(
   });
   await discardBody(answer);
   assertStored(answer, digest);
-}
-
-async function upload(
-  place: RepositoryPlace,
-  descriptor: Descriptor,
-  content: Uint8Array | ByteStream,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const { client, registry } = place;
-  const access = repositoryAccess(place, PUSH, signal);
-  const started = await client.request({
-    ...access,
-    method: "POST",
-    url: repositoryUrl(place, "blobs/uploads/"),
-    headers: { "Content-Length": "0" },
-    accept: [202],
-    // Content at hand is sent again as a whole, with a session of its own.
-    repeatable: !(content instanceof Uint8Array),
-  });
-  await discardBody(started);
-  const location = locationOf(started, registry, client.trustOrigin);
-  const target = new URL(location);
-  const parameter = `digest=${encodeURIComponent(descriptor.digest)}`;
-  // The query of a location is the registry's own: it is added to, never written anew.
-  target.search = target.search === "" ? parameter : `${target.search}&${parameter}`;
-  try {
-    const finished = await client.request({
-      ...access,
-      method: "PUT",
-      url: target,
-      headers: { "Content-Type": "application/octet-stream", "Content-Length": String(descriptor.size) },
-      body: content instanceof Uint8Array ? content : holdBack(verifyStream(content, descriptor, { signal })),
-      accept: [200, 201, 202, 204],
-      repeatable: false,
-    });
-    await discardBody(finished);
-    assertStored(finished, descriptor.digest);
-  } catch (error) {
-    await cancel(place, location);
-    throw error;
-  }
-}
-
-function locationOf(started: HttpAnswer, registry: URL, trustOrigin: TrustOrigin | undefined): URL {
-  return checkLocation(headerOf(started, "location"), started.url, { registry, trustOrigin });
-}
-
-/**
- * Passes a stream on one chunk late, so that its last chunk is sent only after the whole was verified: a
- * registry then never has all bytes of content that is not what the descriptor says.
- */
-async function* holdBack(source: ByteStream): AsyncGenerator<Uint8Array, void> {
-  let held: Uint8Array | undefined;
-  for await (const chunk of source) {
-    if (chunk.byteLength === 0) continue;
-    if (held) yield held;
-    held = chunk;
-  }
-  if (held) yield held;
-}
-
-/** Drops an upload that was begun; best effort, and not for longer than a moment. */
-async function cancel(place: RepositoryPlace, location: URL): Promise<void> {
-  const signal = AbortSignal.timeout(CANCEL_MS);
-  try {
-    const answer = await place.client.request({
-      ...repositoryAccess(place, PUSH, signal),
-      method: "DELETE",
-      url: location,
-      accept: [200, 202, 204],
-      repeatable: false,
-    });
-    await discardBody(answer);
-  } catch {
-    // The registry drops stale sessions by itself.
-  }
-}
-
-const CANCEL_MS = 1000;
-
-/** Fails if the registry says that it stored something else. */
-function assertStored(answer: HttpAnswer, digest: Descriptor["digest"]): void {
-  const said = headerOf(answer, "docker-content-digest");
-  if (said === undefined || !isDigest(said) || said === digest) return;
-  if (digestAlgorithm(said) !== digestAlgorithm(digest)) return;
-  throw new CoreError("ERR_DIGEST_MISMATCH", `pushed ${digest}, the registry says ${said}`);
+  return headerOf(answer, "oci-subject");
 }

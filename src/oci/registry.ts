@@ -4,7 +4,8 @@
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md}
  * @module
  */
-import { assertLimit } from "../core/bytes.ts";
+import { assertLimit, type ByteStream } from "../core/bytes.ts";
+import { parseDigest } from "../core/digest.ts";
 import { CoreError } from "../core/errors.ts";
 import {
   parseReference,
@@ -16,22 +17,42 @@ import {
 } from "../core/reference.ts";
 import type { SignalOptions } from "../core/signal.ts";
 import { type ClientOptions, createClient } from "./client.ts";
+import { type DeleteOptions, deleteFromRepository, deleteTagInRepository } from "./delete.ts";
 import type { Descriptor } from "./descriptor.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { assertCapability, type Endpoint } from "./endpoint.ts";
 import { assertListOptions, type ListOptions, repositoriesOf, tagsOfRepository } from "./list-tags.ts";
 import { MAX_MANIFEST_BYTES } from "./manifest.ts";
+import { mountableName } from "./mount.ts";
 import {
   existsInRepository,
   fetchFromRepository,
   type RepositoryPlace,
+  type RepositoryState,
   resolveInRepository,
 } from "./pull.ts";
-import { pushToRepository, tagInRepository } from "./push.ts";
+import { type PushOptions, pushToRepository, tagInRepository, tryMount } from "./push.ts";
+import type { PushContent } from "./push-content.ts";
+import { type PushStreamOptions, pushStreamToRepository } from "./push-stream.ts";
+import { type RepositoryReferrersOptions, referrersInRepository } from "./referrers.ts";
 import { resolveRetryPolicy } from "./retry.ts";
-import type { ExistenceChecker, RepositorySource, Store, TagLister } from "./store.ts";
+import type {
+  Deleter,
+  ExistenceChecker,
+  Mounter,
+  ReferrerLister,
+  RepositorySource,
+  Store,
+  TagLister,
+} from "./store.ts";
 import { isRepositoryPath } from "./tag.ts";
+import { cancelUpload } from "./upload.ts";
 
+export type { DeleteOptions } from "./delete.ts";
 export type { ListOptions } from "./list-tags.ts";
+export type { PushOptions } from "./push.ts";
+export type { PushContent, SeekableContent } from "./push-content.ts";
+export type { PushStreamOptions } from "./push-stream.ts";
+export type { RepositoryReferrersOptions } from "./referrers.ts";
 
 /** Options of {@link createRegistry}. */
 export interface CreateRegistryOptions extends ClientOptions {
@@ -40,9 +61,57 @@ export interface CreateRegistryOptions extends ClientOptions {
 }
 
 /** One repository of a registry. */
-export interface Repository extends Store, ExistenceChecker, TagLister {
+export interface Repository extends Store, ExistenceChecker, TagLister, ReferrerLister, Deleter, Mounter {
   /** Full name, with the domain: `docker.io/library/busybox`. */
   readonly name: string;
+  /**
+   * Stores content under its descriptor; see `Pusher`. Content that can be read again is sent again after a failure that may
+   * pass; of a stream, only chunks are.
+   *
+   * A manifest with a `subject` is listed with what refers to that subject also where the registry has no referrers API: the
+   * index under the subject's tag is changed then, also if the manifest itself was there already and is given as bytes.
+   *
+   * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push}
+   */
+  push(descriptor: Descriptor, content: PushContent, options?: PushOptions): Promise<void>;
+  /**
+   * Stores a blob whose digest is not known yet, and gives its descriptor. The stream is read once, hashed as it is sent, and
+   * released on every way out; nothing is repeated.
+   *
+   * Rejects with `ERR_TOO_LARGE` beyond `maxBytes`.
+   */
+  pushStream(content: ByteStream, options: PushStreamOptions): Promise<Descriptor>;
+  /**
+   * Descriptors of the manifests that refer to a subject; see `ReferrerLister`. They are what the registry claims: nothing of
+   * them is fetched or compared.
+   *
+   * The artifact type is compared here, whether or not the registry filters. The iteration fails with
+   * `ERR_OCI_LIST_TOO_LONG`, `ERR_OCI_LINK_REFUSED`, and `ERR_OCI_PROTOCOL` where the subject's tag stands for no index.
+   *
+   * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers}
+   */
+  referrers(
+    subject: Pick<Descriptor, "digest">,
+    options?: RepositoryReferrersOptions,
+  ): AsyncIterable<Descriptor>;
+  /**
+   * Removes a manifest, index or blob; see `Deleter`. Tags that stand for a manifest go with it in most registries. Where there
+   * is no referrers API a manifest with a `subject` is taken out of the index under the subject's tag.
+   *
+   * Rejects with `ERR_OCI_UNSUPPORTED` where the registry answers 405, or 400 for a manifest.
+   */
+  delete(descriptor: Descriptor, options?: DeleteOptions): Promise<void>;
+  /**
+   * Removes a tag. What it stands for stays, except in registries that take a tag for the manifest itself.
+   *
+   * Rejects with `ERR_OCI_NOT_FOUND`, and `ERR_OCI_UNSUPPORTED` where tags are not removed.
+   */
+  deleteTag(tag: string, options?: SignalOptions): Promise<void>;
+  /**
+   * Makes a blob of another repository of the same registry, by path or full name, a blob of this one; see `Mounter`. With
+   * null the registry may take it from any.
+   */
+  mount(descriptor: Descriptor, fromRepository: string | null, options?: SignalOptions): Promise<boolean>;
   /**
    * The tags, as the registry sorts them; lazy, page by page.
    *
@@ -114,13 +183,15 @@ export function createRegistry(options: CreateRegistryOptions = {}): Registry {
   const policy = resolveRetryPolicy(options.retry);
   const client = createClient(clientOptions);
 
+  const state: RepositoryState = { referrersApi: new Map(), changes: new Map() };
+
   const open = (name: { domain: string; path: string }): Repository => {
     const { domain, path } = name;
     if (domain === "" || !isRepositoryPath(path)) {
       throw new CoreError("ERR_REFERENCE_INVALID", `${JSON.stringify(referenceName(name))} is no repository`);
     }
     const registry = client.urlOf(domain);
-    return repositoryAt({ client, domain, path, registry, maxManifestBytes, policy });
+    return repositoryAt({ client, domain, path, registry, maxManifestBytes, policy, state });
   };
   return {
     repository: (name) => open(parseReferenceName(name)),
@@ -132,7 +203,7 @@ export function createRegistry(options: CreateRegistryOptions = {}): Registry {
         );
       }
       const { domain, root: registry } = endpoint;
-      return repositoryAt({ client, domain, path, registry, endpoint, maxManifestBytes, policy });
+      return repositoryAt({ client, domain, path, registry, endpoint, maxManifestBytes, policy, state });
     },
     catalog(domain, options = {}) {
       client.urlOf(domain);
@@ -158,6 +229,20 @@ function repositoryAt(place: RepositoryPlace): Repository {
     resolve: (tagOrDigest, options = {}) => resolveInRepository(place, tagOrDigest, options),
     exists: (descriptor, options = {}) => existsInRepository(place, descriptor, options),
     tags: (options = {}) => tagsOfRepository(place, options),
+    referrers: (subject, options = {}) => referrersInRepository(place, subject, options),
+    delete: (descriptor, options = {}) => deleteFromRepository(place, descriptor, options),
+    deleteTag: (tag, options = {}) => deleteTagInRepository(place, tag, options),
+    async mount(descriptor, fromRepository, { signal } = {}) {
+      signal?.throwIfAborted();
+      assertCapability(place.endpoint, "push");
+      parseDigest(descriptor.digest);
+      const from = fromRepository === null ? null : mountableName(place, fromRepository);
+      const mounted = await tryMount(place, descriptor, from, signal);
+      if (typeof mounted === "boolean") return mounted;
+      await cancelUpload(mounted);
+      return false;
+    },
+    pushStream: (content, options) => pushStreamToRepository(place, content, options),
     push: (descriptor, content, options = {}) => pushToRepository(place, descriptor, content, options),
     tag: (descriptor, tag, options = {}) => tagInRepository(place, descriptor, tag, options),
   };
