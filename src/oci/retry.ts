@@ -35,6 +35,8 @@ const TRANSIENT_CAUSES: readonly string[] = [
   "UND_ERR_BODY_TIMEOUT",
   "UND_ERR_CONNECT_TIMEOUT",
   "UND_ERR_HEADERS_TIMEOUT",
+  // A connection that was to be closed after the answer, and was closed within it.
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
   "UND_ERR_SOCKET",
 ];
 
