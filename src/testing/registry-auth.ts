@@ -62,7 +62,9 @@ interface IssuedToken {
 }
 
 const MAX_TOKENS = 10_000;
-const SERVICE = "lading-testing";
+
+/** The service that the registry is to its token server. */
+export const SERVICE = "lading-testing";
 
 /** A guard that lets everything pass. */
 export function openGuard(): RegistryGuard {

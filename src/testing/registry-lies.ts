@@ -4,6 +4,7 @@
  * @module
  */
 import { gzipSync } from "node:zlib";
+import { SERVICE } from "./registry-auth.ts";
 import type { RegistryMisbehaviour, StruckMisbehaviour } from "./registry-misbehaviour.ts";
 import {
   errorReply,
@@ -76,8 +77,7 @@ function inPlace(
     return { status: status ?? 307, headers: { Location: textOf(redirectTo, request, before) } };
   }
   const headers: Record<string, string> = {};
-  if (realm !== undefined)
-    headers["WWW-Authenticate"] = `Bearer realm="${realm}",service="${request.headers.host}"`;
+  if (realm !== undefined) headers["WWW-Authenticate"] = `Bearer realm="${realm}",service="${SERVICE}"`;
   if (retryAfter !== undefined) {
     headers["Retry-After"] = retryAfter instanceof Date ? retryAfter.toUTCString() : String(retryAfter);
   }
