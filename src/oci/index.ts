@@ -26,6 +26,7 @@ export {
   parseDescriptor,
 } from "./descriptor.ts";
 export * from "./digest-tag.ts";
+export * from "./documents/index.ts";
 export {
   type Endpoint,
   type EndpointCapability,
@@ -51,6 +52,7 @@ export {
 } from "./manifest.ts";
 export { isManifestType, type ManifestKind, manifestKind, type OneKindOptions } from "./manifest-kind.ts";
 export * from "./memory-store.ts";
+export * from "./mirrors/index.ts";
 export * from "./push-image.ts";
 export * from "./registry.ts";
 export type { RetryPolicy } from "./retry.ts";
