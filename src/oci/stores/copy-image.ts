@@ -3,24 +3,14 @@
  *
  * @module
  */
-import { assertLimit, type ByteStream } from "../../core/bytes.ts";
+import type { ByteStream } from "../../core/bytes.ts";
 import { parseReferenceName } from "../../core/reference.ts";
 import { type Descriptor, embeddedContent } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
-import { fetchManifest } from "../fetch.ts";
-import { MAX_MANIFEST_BYTES, type Manifest } from "../manifest.ts";
-import { selectManifest } from "../select.ts";
 import { forEachBounded } from "./bounded.ts";
-import { type CopyNode, inOrder, type ReadGraphContext, readGraph } from "./copy-graph.ts";
-import type {
-  CopyCandidate,
-  CopyEvent,
-  CopyImageOptions,
-  CopyReport,
-  CopySource,
-  CopyTarget,
-  CopyVerdict,
-} from "./copy-options.ts";
+import { type CopyNode, inOrder, readGraph } from "./copy-graph.ts";
+import type { CopyEvent, CopyImageOptions, CopyReport, CopySource, CopyTarget } from "./copy-options.ts";
+import { assertAllowed, graphContext, readRoot } from "./copy-root.ts";
 
 const PROGRESS_BYTES = 1024 * 1024;
 
@@ -56,7 +46,9 @@ export async function copyImage(
   const candidate = await onSide("source", reference, () => readRoot(reference, options, context));
   if (check) assertAllowed(await check(candidate, { signal }), candidate);
   signal?.throwIfAborted();
-  const graph = await onSide("source", reference, () => readGraph(toRoot(candidate), context));
+  const graph = await onSide("source", reference, () =>
+    readGraph({ descriptor: candidate.root, manifest: candidate.manifest }, context),
+  );
 
   const foreign = [...graph.foreign.values()];
   const report: CopyReport = { root: candidate.root, copied: [], mounted: [], skipped: [], foreign };
@@ -157,56 +149,6 @@ export async function copyImage(
       });
     }
   }
-}
-
-function graphContext(source: CopySource, options: CopyImageOptions): ReadGraphContext {
-  const { platform, platforms = "all", referrers = false, foreignLayers = false, concurrency = 4 } = options;
-  const { maxManifestBytes = MAX_MANIFEST_BYTES, maxManifests = 1000, maxDepth = 16 } = options;
-  const { maxTotalBytes = Number.MAX_SAFE_INTEGER, signal } = options;
-  for (const [name, value] of Object.entries({ maxManifestBytes, maxManifests, maxDepth, maxTotalBytes })) {
-    assertLimit(value, name);
-  }
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
-    throw new RangeError(`concurrency must be a whole number of at least 1, got ${concurrency}`);
-  }
-  if (platform && options.platforms !== undefined) {
-    throw new TypeError("a copy is of one platform or of several: platform and platforms exclude each other");
-  }
-  const limits = { concurrency, maxManifestBytes, maxManifests, maxDepth, maxTotalBytes };
-  return { source, platforms, referrers, foreignLayers, ...limits, signal };
-}
-
-/** Resolves the reference, and chooses the image for a platform. */
-async function readRoot(
-  reference: string,
-  { platform }: CopyImageOptions,
-  { source, maxManifestBytes, maxDepth, signal }: ReadGraphContext,
-): Promise<CopyCandidate> {
-  const resolved = await source.resolve(reference, { signal });
-  let root = resolved;
-  for (let depth = 0; ; depth++) {
-    const manifest = await fetchManifest(source, root, { maxBytes: maxManifestBytes, signal });
-    if (!platform || manifest.kind === "manifest") return { reference, resolved, root, manifest };
-    if (depth >= maxDepth) {
-      throw new OciError("ERR_OCI_PLATFORM_NOT_FOUND", `indexes nested over ${maxDepth} levels`);
-    }
-    root = selectManifest(manifest.value, platform);
-  }
-}
-
-function toRoot({ root, manifest }: CopyCandidate): { descriptor: Descriptor; manifest: Manifest } {
-  return { descriptor: root, manifest };
-}
-
-/** Fails unless a check said in so many words that the copy may go on. */
-function assertAllowed(verdict: CopyVerdict, { reference, root }: CopyCandidate): void {
-  // A program without types may hand over a check that gives nothing.
-  const given: CopyVerdict | undefined | null = verdict;
-  if (given?.kind === "allowed") return;
-  throw new OciError(
-    "ERR_OCI_COPY_REFUSED",
-    `${reference} (${root.digest}): ${given?.message ?? "the check did not allow the image"}`,
-  );
 }
 
 /** The name of the source's repository, where blobs can be taken from it within one registry. */

@@ -1,0 +1,326 @@
+/**
+ * A tar archive as a file of which any entry can be read at any time.
+ *
+ * @module
+ */
+import { constants } from "node:fs";
+import { type FileHandle, open, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { assertLimit } from "../../core/bytes.ts";
+import { CoreError } from "../../core/errors.ts";
+import type { SignalOptions } from "../../core/signal.ts";
+import { OciError, type OciErrorCode } from "../errors.ts";
+import { fileError, temporaryPath, withFileErrors } from "./files.ts";
+import { paddingOf, readLongName, readPaxRecords, readTarHeader, TAR_BLOCK } from "./tar-header.ts";
+import { readRange, writeAll } from "./verified-file.ts";
+
+/** Options of archives that are read. */
+export interface ArchiveOptions extends SignalOptions {
+  /**
+   * Directory in which an archive that is compressed as a whole is unpacked, into a file without a name. Default: the
+   * directory of the archive.
+   */
+  temporaryFolder?: string | undefined;
+  /** Most bytes that an archive compressed as a whole, or one compressed layer, may unpack to. Default 64 GiB. */
+  maxUnpackedBytes?: number | undefined;
+  /** Most entries. Default 100000. */
+  maxEntries?: number | undefined;
+  /** Largest manifest, config or list accepted, in bytes. Default 4 MiB (4194304). */
+  maxManifestBytes?: number | undefined;
+}
+
+/** A regular file in the archive. */
+export interface TarEntry {
+  offset: number;
+  size: number;
+}
+
+/** What {@link openTarFile} gives. */
+export interface TarFile {
+  /** The entry of a path, links within the archive followed; nothing where there is none. */
+  find(path: string): TarEntry | undefined;
+  /** Whether several entries have the path. */
+  isTwice(path: string): boolean;
+  /** The content of an entry, not verified. */
+  read(entry: TarEntry): AsyncGenerator<Uint8Array, void>;
+  /** The content of an entry that must fit into `maxBytes`. */
+  readWhole(entry: TarEntry, maxBytes: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** How compressed content is recognised. */
+export type Compression = "none" | "gzip" | "zstd";
+
+const MAX_HOPS = 16;
+const MAX_EXTENSION_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * Opens an archive and finds its entries; contents are not read. One that is compressed as a whole by gzip or zstd is
+ * unpacked first.
+ *
+ * @param code For what is no such archive, or is damaged.
+ */
+export async function openTarFile(
+  path: string,
+  code: OciErrorCode,
+  { temporaryFolder, maxUnpackedBytes = 64 * 1024 ** 3, maxEntries = 100_000, signal }: ArchiveOptions,
+): Promise<TarFile> {
+  assertLimit(maxUnpackedBytes, "maxUnpackedBytes");
+  assertLimit(maxEntries, "maxEntries");
+  signal?.throwIfAborted();
+  const given = await withFileErrors(() => open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
+  let handle = given;
+  try {
+    const found = await given.stat();
+    if (!found.isFile()) throw new OciError("ERR_OCI_FILE", `${path} is no regular file`);
+    const start = await withFileErrors(() => given.read(Buffer.alloc(6), 0, 6, 0));
+    const compression = compressionOf(start.buffer.subarray(0, start.bytesRead));
+    if (compression !== "none") {
+      const folder = temporaryFolder ?? dirname(path);
+      handle = await unpack(given, found.size, compression, { folder, maxUnpackedBytes, code, signal });
+      await given.close();
+    }
+    const entries = await scan(handle, { path, code, maxEntries, signal });
+    return tarFile(handle, entries, path, code);
+  } catch (error) {
+    await handle.close();
+    if (handle !== given) await given.close();
+    throw fileError(error);
+  }
+}
+
+/** How content is compressed, by its first bytes. Throws `ERR_OCI_COMPRESSION_UNSUPPORTED` for bzip2 and xz. */
+export function compressionOf(start: Uint8Array): Compression {
+  const hex = Buffer.from(start).toString("hex");
+  if (hex.startsWith("1f8b")) return "gzip";
+  if (hex.startsWith("28b52ffd") || /^5[0-9a-f]2a4d18/.test(hex)) return "zstd";
+  if (hex.startsWith("425a68") || hex.startsWith("fd377a585a00")) {
+    throw new OciError("ERR_OCI_COMPRESSION_UNSUPPORTED", "compressed by bzip2 or xz");
+  }
+  return "none";
+}
+
+/**
+ * Unpacks content piece by piece.
+ *
+ * @throws {CoreError} `ERR_TOO_LARGE` over the limit.
+ */
+export async function decompress(
+  source: AsyncIterable<Uint8Array>,
+  compression: "gzip" | "zstd",
+  { maxBytes, code, signal }: { maxBytes: number; code: OciErrorCode } & SignalOptions,
+  take: (piece: Uint8Array) => Promise<void> | void,
+): Promise<void> {
+  const options = { chunkSize: CHUNK_BYTES };
+  const unpacker = compression === "gzip" ? createGunzip(options) : createZstdDecompress(options);
+  let total = 0;
+  try {
+    await pipeline(
+      Readable.from(source, { objectMode: false }),
+      unpacker,
+      async (pieces: AsyncIterable<Uint8Array>) => {
+        for await (const piece of pieces) {
+          total += piece.byteLength;
+          if (total > maxBytes)
+            throw new CoreError("ERR_TOO_LARGE", `unpacks to more than ${maxBytes} bytes`);
+          await take(piece);
+        }
+      },
+      signal ? { signal } : {},
+    );
+  } catch (error) {
+    signal?.throwIfAborted();
+    const zlib = error instanceof Error && "code" in error && /^(Z_|ZSTD_|ERR_)/.test(String(error.code));
+    if (!zlib || error instanceof OciError || error instanceof CoreError) throw error;
+    throw new OciError(code, `damaged ${compression} content: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function unpack(
+  given: FileHandle,
+  size: number,
+  compression: "gzip" | "zstd",
+  {
+    folder,
+    maxUnpackedBytes,
+    code,
+    signal,
+  }: { folder: string; maxUnpackedBytes: number; code: OciErrorCode } & SignalOptions,
+): Promise<FileHandle> {
+  const path = temporaryPath(folder);
+  const handle = await withFileErrors(() => open(path, "wx+", 0o600));
+  try {
+    // Without a name it goes when it is closed, also when the process ends before.
+    await withFileErrors(() => unlink(path));
+    let position = 0;
+    const options = { maxBytes: maxUnpackedBytes, code, signal };
+    await decompress(readRange(given, { offset: 0, size }), compression, options, async (piece) => {
+      await writeAll(handle, piece, position);
+      position += piece.byteLength;
+    });
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+type Found = { kind: "file"; entry: TarEntry } | { kind: "link"; target: string } | { kind: "other" };
+
+interface ScanContext extends SignalOptions {
+  path: string;
+  code: OciErrorCode;
+  maxEntries: number;
+}
+
+async function scan(
+  handle: FileHandle,
+  { path, code, maxEntries, signal }: ScanContext,
+): Promise<Map<string, Found[]>> {
+  const { size: end } = await handle.stat();
+  const damaged = (what: string): OciError => new OciError(code, `${path}: ${what}`);
+  const entries = new Map<string, Found[]>();
+  let extension: { path?: string; link?: string; size?: number } = {};
+  let count = 0;
+  for (let at = 0; ; ) {
+    signal?.throwIfAborted();
+    if (at === end && at > 0) break;
+    if (at + TAR_BLOCK > end) throw damaged(at === 0 ? "no tar archive" : "cut off within a header");
+    const header = readTarHeader(await readExactly(handle, at, TAR_BLOCK, damaged));
+    if (header === undefined) break;
+    if ("problem" in header) throw damaged(at === 0 ? "no tar archive" : header.problem);
+    if (++count > maxEntries)
+      throw new CoreError("ERR_TOO_LARGE", `${path}: more than ${maxEntries} entries`);
+    const { type } = header;
+    const isExtension = "xgLK".includes(type);
+    const size = isExtension ? header.size : type === "0" ? (extension.size ?? header.size) : header.size;
+    const offset = at + TAR_BLOCK;
+    if (offset + size > end) throw damaged(`cut off within ${JSON.stringify(header.name.slice(0, 160))}`);
+    at = offset + size + paddingOf(size);
+    if (isExtension) {
+      if (size > MAX_EXTENSION_BYTES) throw damaged("an extended header that is too large");
+      if (type === "g") continue;
+      const content = await readExactly(handle, offset, size, damaged);
+      extension = { ...extension, ...readExtension(type, content, damaged) };
+      continue;
+    }
+    const name = cleanName(extension.path ?? header.name);
+    const link = extension.link ?? header.link;
+    extension = {};
+    if (type === "S") throw damaged("a sparse file");
+    if (name === undefined) continue;
+    const found = toFound(type, name, link, { offset, size });
+    const same = entries.get(name);
+    if (same) same.push(found);
+    else entries.set(name, [found]);
+  }
+  return entries;
+}
+
+function readExtension(
+  type: string,
+  content: Uint8Array,
+  damaged: (what: string) => OciError,
+): { path?: string; link?: string; size?: number } {
+  if (type === "L") return { path: readLongName(content) };
+  if (type === "K") return { link: readLongName(content) };
+  const records = readPaxRecords(content);
+  if (!records) throw damaged("a damaged pax header");
+  if ([...records.keys()].some((key) => key.startsWith("GNU.sparse."))) throw damaged("a sparse file");
+  const [path, link, size] = [records.get("path"), records.get("linkpath"), records.get("size")];
+  if (size !== undefined && !(/^[0-9]{1,16}$/.test(size) && Number.isSafeInteger(Number(size)))) {
+    throw damaged("a pax header with an impossible size");
+  }
+  return {
+    ...(path === undefined ? {} : { path }),
+    ...(link === undefined ? {} : { link }),
+    ...(size === undefined ? {} : { size: Number(size) }),
+  };
+}
+
+function toFound(type: string, name: string, link: string, entry: TarEntry): Found {
+  if (type === "0") return { kind: "file", entry };
+  if (type === "1") return linkTo(link);
+  // The target of a symbolic link is seen from its directory.
+  if (type === "2")
+    return linkTo(link.startsWith("/") ? link : `${name.slice(0, name.lastIndexOf("/") + 1)}${link}`);
+  return { kind: "other" };
+}
+
+function linkTo(target: string): Found {
+  const parts: string[] = [];
+  for (const part of target.split("/")) {
+    if (part === "..") {
+      if (parts.pop() === undefined) return { kind: "other" };
+    } else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return { kind: "link", target: parts.join("/") };
+}
+
+/** A name without `./` and doubled slashes; nothing for one that leads upwards, which no document names. */
+function cleanName(name: string): string | undefined {
+  const parts = name.split("/").filter((part) => part !== "" && part !== ".");
+  return parts.length === 0 || parts.includes("..") ? undefined : parts.join("/");
+}
+
+async function readExactly(
+  handle: FileHandle,
+  offset: number,
+  size: number,
+  damaged: (what: string) => OciError,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of readRange(handle, { offset, size })) pieces.push(piece);
+  const bytes = Buffer.concat(pieces);
+  if (bytes.byteLength !== size) throw damaged("the file became shorter");
+  return bytes;
+}
+
+function tarFile(
+  handle: FileHandle,
+  entries: ReadonlyMap<string, Found[]>,
+  path: string,
+  code: OciErrorCode,
+): TarFile {
+  let closed: Promise<void> | undefined;
+  const assertOpen = (): void => {
+    if (closed !== undefined) throw new OciError("ERR_OCI_CLOSED", `${path} was closed`);
+  };
+  return {
+    find(name) {
+      assertOpen();
+      let at = cleanName(name);
+      for (let hops = 0; at !== undefined && hops <= MAX_HOPS; hops++) {
+        const found: Found | undefined = entries.get(at)?.at(-1);
+        if (found?.kind === "file") return found.entry;
+        if (found?.kind !== "link") return undefined;
+        at = found.target;
+      }
+      if (at === undefined) return undefined;
+      throw new OciError(code, `${path}: a link without end at ${JSON.stringify(name.slice(0, 160))}`);
+    },
+    isTwice: (name) => (entries.get(cleanName(name) ?? "")?.length ?? 0) > 1,
+    async *read(entry) {
+      assertOpen();
+      for await (const piece of readRange(handle, entry)) {
+        yield piece;
+        assertOpen();
+      }
+    },
+    async readWhole(entry, maxBytes) {
+      assertOpen();
+      if (entry.size > maxBytes) {
+        throw new CoreError("ERR_TOO_LARGE", `${path}: a document of ${entry.size} bytes, over ${maxBytes}`);
+      }
+      return readExactly(handle, entry.offset, entry.size, (what) => new OciError(code, `${path}: ${what}`));
+    },
+    close: () => {
+      closed ??= handle.close();
+      return closed;
+    },
+  };
+}
