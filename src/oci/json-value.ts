@@ -161,8 +161,8 @@ function countMembers(value: JsonValue, depth: number): number {
   return members;
 }
 
-/** The tree as readers see it: members whose number is in another form than digits are NaN. */
-function toReading(node: JsonNode): unknown {
+/** The tree as plain data for readers: members whose number is in another form than digits are NaN. */
+export function toReading(node: JsonNode): unknown {
   // Every level of a tree costs a call; its depth is limited by the parser.
   switch (node.kind) {
     case "array":
@@ -181,7 +181,7 @@ function toReading(node: JsonNode): unknown {
 }
 
 /** The node of a place; the outermost one that is there for a member that is not. */
-function nodeAt(root: JsonNode, at: JsonAt): JsonNode {
+export function nodeAt(root: JsonNode, at: JsonAt): JsonNode {
   if (!at.parent) return root;
   const parent = nodeAt(root, at.parent);
   if (parent.kind === "array") return parent.items[Number(at.key)] ?? parent;

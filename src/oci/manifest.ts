@@ -74,7 +74,8 @@ export interface IndexDocument extends ParsedDocument {
 /** A manifest or an index. */
 export type Manifest = ManifestDocument | IndexDocument;
 
-type ReadManifest = { type: string } & (
+/** A manifest or an index without its bytes. */
+export type ReadManifest = { type: string } & (
   | { kind: "manifest"; value: ImageManifest }
   | { kind: "index"; value: ImageIndex }
 );
@@ -124,7 +125,8 @@ export function parseManifest(
   return { kind, mediaType: type, bytes, descriptor, value, plain } as Manifest;
 }
 
-function readManifest(
+/** Reads a manifest or an index out of plain data; fails as {@link parseManifest} does. */
+export function readManifest(
   document: unknown,
   mediaType: string | undefined,
   options: OneKindOptions,
