@@ -32,13 +32,15 @@ const image = fc.array(fc.array(entry, { maxLength: 8 }), { minLength: 1, maxLen
 
 type Shown = Record<string, string>;
 type Item = { kind: "file"; content: string } | { kind: "link"; target: string } | Folder;
+/** Names that a layer wrote, or wrote below. */
+type Wrote = Map<Folder, Set<string>>;
 type Folder = { kind: "dir"; children: Map<string, Item> };
 
 /** The rules written as simply as they go: one walk for each entry, nothing remembered but what a layer wrote. */
 function model(layers: readonly RawEntry[][]): Shown | "refused" {
   const root: Folder = { kind: "dir", children: new Map() };
   for (const layer of layers) {
-    const wrote = new Set<Item>();
+    const wrote: Wrote = new Map();
     for (const raw of layer) if (!step(root, raw, wrote)) return "refused";
   }
   const shown: Shown = {};
@@ -63,7 +65,7 @@ function model(layers: readonly RawEntry[][]): Shown | "refused" {
   return shown;
 }
 
-function step(root: Folder, raw: RawEntry, wrote: Set<Item>): boolean {
+function step(root: Folder, raw: RawEntry, wrote: Wrote): boolean {
   const parts = String(raw.name).split("/");
   const base = parts.pop() ?? "";
   if (base === ".wh..wh..opq") {
@@ -97,7 +99,11 @@ function step(root: Folder, raw: RawEntry, wrote: Set<Item>): boolean {
   } else if (raw.type === "2") made = { kind: "link", target: String(raw.link) };
   else made = { kind: "file", content: String(raw.content) };
   parent.children.set(base, made);
-  for (const item of [...chain, made]) wrote.add(item);
+  for (const [i, folder] of chain.entries()) {
+    const next = chain[i + 1];
+    const [key] = [...folder.children].find(([, item]) => item === next) ?? [base];
+    wrote.set(folder, (wrote.get(folder) ?? new Set()).add(key));
+  }
   return true;
 }
 
@@ -106,9 +112,9 @@ function holds(folder: Folder, way: readonly Folder[]): boolean {
   return way.includes(folder);
 }
 
-function hide(folder: Folder, wrote: Set<Item>): void {
+function hide(folder: Folder, wrote: Wrote): void {
   for (const [key, item] of folder.children) {
-    if (!wrote.has(item)) folder.children.delete(key);
+    if (!wrote.get(folder)?.has(key)) folder.children.delete(key);
     else if (item.kind === "dir") hide(item, wrote);
   }
 }
