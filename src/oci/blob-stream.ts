@@ -14,6 +14,8 @@ import { displayUrl } from "./url.ts";
 export interface ReadBlobContext {
   /** Length that the blob must have, in bytes. */
   size: number;
+  /** Where to begin, in bytes. Default 0. */
+  from?: number | undefined;
   /** Asks for the blob from an offset on; the answer has status 200 or 206. */
   open: (offset: number) => Promise<HttpAnswer>;
   policy: ResolvedRetryPolicy;
@@ -34,11 +36,12 @@ const PROGRESS_BYTES = 1024 * 1024;
  */
 export async function* readBlob({
   size,
+  from = 0,
   open,
   policy,
   signal,
 }: ReadBlobContext): AsyncGenerator<Uint8Array, void> {
-  let delivered = 0;
+  let delivered = from;
   for (let attempt = 1; ; attempt++) {
     const startedAt = delivered;
     const answer = await open(delivered);

@@ -24,6 +24,7 @@ import { OciError } from "./errors.ts";
 import { discardBody, type HttpAnswer, headerOf, readBody } from "./http.ts";
 import { cutParameters } from "./manifest.ts";
 import { isManifestType } from "./manifest-kind.ts";
+import { type RangeOptions, readRanges, resolveRanges } from "./ranged-blob.ts";
 import type { ResolvedRetryPolicy } from "./retry.ts";
 import { repositoryScope } from "./scope.ts";
 import { assertTag } from "./tag.ts";
@@ -54,6 +55,12 @@ export interface RepositoryState {
 }
 
 const ACCEPT_MANIFESTS = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].join(", ");
+
+/** Options of {@link Repository.fetch}. */
+export interface FetchOptions extends SignalOptions {
+  /** Reads a blob that is longer than one part by several requests at a time. Default: one request. */
+  ranges?: RangeOptions | undefined;
+}
 
 /** What every request to a repository has in common. */
 export function repositoryAccess(
@@ -118,7 +125,7 @@ export async function existsInRepository(
 export async function* fetchFromRepository(
   place: RepositoryPlace,
   descriptor: Descriptor,
-  { signal }: SignalOptions,
+  { signal, ranges }: FetchOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const { mediaType } = descriptor;
   assertCapability(place.endpoint, "pull");
@@ -131,19 +138,35 @@ export async function* fetchFromRepository(
     yield* verifyStream(single(bytes), { digest, size }, { signal });
     return;
   }
-  const source = readBlob({
-    size,
-    policy: place.policy,
-    signal,
-    open: (offset) =>
-      place.client.request({
-        ...repositoryAccess(place, ["pull"], signal),
-        method: "GET",
-        url: repositoryUrl(place, `blobs/${digest}`),
-        headers: offset === 0 ? {} : { Range: `bytes=${offset}-${Math.max(offset, size - 1)}` },
-        accept: [200, 206],
-      }),
-  });
+  const request = (range: string | undefined, until: AbortSignal | undefined): Promise<HttpAnswer> =>
+    place.client.request({
+      ...repositoryAccess(place, ["pull"], until),
+      method: "GET",
+      url: repositoryUrl(place, `blobs/${digest}`),
+      headers: range === undefined ? {} : { Range: `bytes=${range}` },
+      accept: [200, 206],
+    });
+  const { policy } = place;
+  const rest = (from: number): AsyncGenerator<Uint8Array, void> =>
+    readBlob({
+      size,
+      from,
+      policy,
+      signal,
+      open: (offset) => request(offset === 0 ? undefined : `${offset}-${Math.max(offset, size - 1)}`, signal),
+    });
+  const parts = ranges && resolveRanges(ranges);
+  const source =
+    parts && size > parts.chunkBytes
+      ? readRanges({
+          size,
+          ranges: parts,
+          rest,
+          policy,
+          signal,
+          open: (first, last, until) => request(`${first}-${last}`, until),
+        })
+      : rest(0);
   yield* verifyStream(source, { digest, size }, { signal });
 }
 

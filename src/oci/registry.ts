@@ -25,6 +25,7 @@ import { MAX_MANIFEST_BYTES } from "./manifest.ts";
 import { mountableName } from "./mount.ts";
 import {
   existsInRepository,
+  type FetchOptions,
   fetchFromRepository,
   type RepositoryPlace,
   type RepositoryState,
@@ -49,9 +50,11 @@ import { cancelUpload } from "./upload.ts";
 
 export type { DeleteOptions } from "./delete.ts";
 export type { ListOptions } from "./list-tags.ts";
+export type { FetchOptions } from "./pull.ts";
 export type { PushOptions } from "./push.ts";
 export type { PushContent, SeekableContent } from "./push-content.ts";
 export type { PushStreamOptions } from "./push-stream.ts";
+export type { RangeOptions } from "./ranged-blob.ts";
 export type { RepositoryReferrersOptions } from "./referrers.ts";
 
 /** Options of {@link createRegistry}. */
@@ -64,6 +67,13 @@ export interface CreateRegistryOptions extends ClientOptions {
 export interface Repository extends Store, ExistenceChecker, TagLister, ReferrerLister, Deleter, Mounter {
   /** Full name, with the domain: `docker.io/library/busybox`. */
   readonly name: string;
+  /**
+   * The content of a descriptor; see `Fetcher`. A connection that breaks is taken up again where it broke, and nothing is ever
+   * decoded: a blob with a `Content-Encoding` fails with `ERR_OCI_PROTOCOL`.
+   *
+   * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pull}
+   */
+  fetch(descriptor: Descriptor, options?: FetchOptions): ByteStream;
   /**
    * Stores content under its descriptor; see `Pusher`. Content that can be read again is sent again after a failure that may
    * pass; of a stream, only chunks are.
