@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { SignalOptions } from "../../core/signal.ts";
+import { delay, type SignalOptions } from "../../core/signal.ts";
 import type { Credentials } from "../credentials.ts";
 import { OciError } from "../errors.ts";
 import type { CredentialRules } from "./auth-entry.ts";
@@ -51,7 +50,7 @@ export interface ErasedCredentials {
  * checked.
  *
  * @throws {OciError} `ERR_OCI_AUTH_FILE_INVALID` if the file cannot be read or written, or is no credential file: it
- * is left as it is. `ERR_OCI_CONFLICT` if others change it again and again.
+ * is left as it is. `ERR_OCI_CONFLICT` if others change it again and again, or for ten seconds.
  * @throws {OciError} `ERR_OCI_CREDENTIAL_HELPER` if the helper fails.
  * @throws {TypeError} for a key that nothing is looked up by, for a namespace where a helper or Docker knows hosts
  * only, and for credentials that cannot be kept there.
@@ -105,20 +104,31 @@ export async function eraseCredentials(
   });
 }
 
-const MAX_ATTEMPTS = 10;
+const MAX_ATTEMPTS = 100;
+/** How often, and after which time in milliseconds, a lock that others hold is tried again: for ten seconds. */
+const LOCK_ATTEMPTS = 200;
+const LOCK_DELAY_MS = 50;
 
-/** Replaces a file by what `edit` makes of it, and begins anew if others change it meanwhile. */
+/**
+ * Replaces a file by what `edit` makes of it.
+ *
+ * Programs that use lading wait for each other: the new text is written to a file with `.lock` at the end of its name,
+ * which only one can make. Where another program changes the file meanwhile, all begins anew.
+ */
 async function rewrite<T>(
   path: string,
   signal: AbortSignal | undefined,
   edit: (before: Uint8Array | undefined) => Promise<{ text: string | undefined; result: T }>,
 ): Promise<T> {
   try {
+    const place = await targetOf(path);
+    signal?.throwIfAborted();
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const place = await targetOf(path);
       const before = await readTextIfExists(place, { signal });
       const { text, result } = await edit(before?.bytes);
-      if (text === undefined || (await replaceFile(place, text, before?.version, signal))) return result;
+      if (text === undefined) return result;
+      await mkdir(dirname(place), { recursive: true, mode: 0o700 });
+      if (await replaceFile(place, text, before?.version, signal)) return result;
     }
   } catch (error) {
     signal?.throwIfAborted();
@@ -144,24 +154,39 @@ async function replaceFile(
   version: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  signal?.throwIfAborted();
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`;
-  const handle: FileHandle = await open(temporary, "wx", 0o600);
+  const lock = `${path}.lock`;
+  const handle = await openLock(lock, signal);
+  let replaced = false;
   try {
     try {
+      if ((await currentVersion(path)) !== version) return false;
       await handle.writeFile(text);
       await handle.sync();
     } finally {
       await handle.close();
     }
     if ((await currentVersion(path)) !== version) return false;
-    await rename(temporary, path);
+    await rename(lock, path);
+    replaced = true;
     return true;
   } finally {
-    // Gone already if all went well.
-    await rm(temporary, { force: true });
+    if (!replaced) await rm(lock, { force: true });
   }
+}
+
+/** Makes the lock, for the owner alone; waits while it is there. */
+async function openLock(lock: string, signal: AbortSignal | undefined): Promise<FileHandle> {
+  for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await open(lock, "wx", 0o600);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    }
+    await delay(LOCK_DELAY_MS, { signal });
+  }
+  const message = `${lock} is there: another program changes the file, or one was ended while it did`;
+  throw new OciError("ERR_OCI_CONFLICT", message);
 }
 
 async function currentVersion(path: string): Promise<string | undefined> {
