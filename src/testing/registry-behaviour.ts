@@ -31,10 +31,16 @@ export interface RegistryTraits {
   anonymousMount: boolean;
   /** Whether lists of tags are sorted and heed `n` and `last`. */
   tagPages: boolean;
+  /** Whether the parameters of a next page are sorted by name. */
+  sortedQuery: boolean;
   /** Whether `PUT` of a manifest by digest heeds `tag`. */
   tagParameters: boolean;
   /** Whether content is known by sha256 alone, whatever digest it was pushed under. */
   sha256Only: boolean;
+  /** Whether a manifest is put only if the conditions of the request hold. */
+  conditionalWrites: boolean;
+  /** Whether a range that cannot be answered is refused under the length of the blob, as a body that breaks off. */
+  brokenRangeRefusal: boolean;
   /** Whether an OCI manifest is hidden from who does not accept its type. */
   negotiates: boolean;
   locations: "relative" | "absolute";
@@ -57,8 +63,11 @@ const TRAITS: Readonly<Record<RegistryBehaviour, RegistryTraits>> = {
     ordersChunks: true,
     anonymousMount: true,
     tagPages: true,
+    sortedQuery: false,
     tagParameters: true,
     sha256Only: false,
+    conditionalWrites: true,
+    brokenRangeRefusal: false,
     negotiates: false,
     locations: "relative",
     stateParameter: "state",
@@ -74,8 +83,11 @@ const TRAITS: Readonly<Record<RegistryBehaviour, RegistryTraits>> = {
     ordersChunks: false,
     anonymousMount: false,
     tagPages: false,
+    sortedQuery: true,
     tagParameters: false,
     sha256Only: true,
+    conditionalWrites: false,
+    brokenRangeRefusal: true,
     negotiates: true,
     locations: "absolute",
     stateParameter: "_state",

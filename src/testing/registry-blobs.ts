@@ -15,8 +15,11 @@ export function answerBlob(
   request: RegistryRequest,
   repository: string,
   digestText: string,
-  { deletion, sha256Only }: RegistryTraits,
+  { deletion, sha256Only, brokenRangeRefusal }: RegistryTraits,
 ): RegistryReply {
+  if (!["GET", "HEAD", "DELETE"].includes(request.method)) {
+    return errorReply(405, "UNSUPPORTED", `${request.method} of a blob`, { Allow: "DELETE, GET, HEAD" });
+  }
   if (request.method === "DELETE" && !deletion) {
     return errorReply(405, "UNSUPPORTED", "nothing is deleted here");
   }
@@ -29,17 +32,15 @@ export function answerBlob(
     content.storedBytes -= blob.byteLength;
     return { status: 202 };
   }
-  if (request.method !== "GET" && request.method !== "HEAD") {
-    return errorReply(405, "UNSUPPORTED", `${request.method} of a blob`);
-  }
   const known = sha256Only && digestAlgorithm(digestText) !== "sha256" ? digestOf(blob) : digestText;
-  return notModified(request.headers, known) ?? readBlob(blob, known, request);
+  return notModified(request.headers, known) ?? readBlob(blob, known, request, brokenRangeRefusal);
 }
 
 function readBlob(
   blob: Uint8Array,
   digest: Digest,
   { headers: asked }: Pick<RegistryRequest, "headers">,
+  brokenRefusal: boolean,
 ): RegistryReply {
   const headers = {
     "Content-Type": "application/octet-stream",
@@ -55,8 +56,15 @@ function readBlob(
   const first = suffix ? Math.max(0, size - Number(match[2])) : Number(match[1]);
   const last = suffix || match[2] === "" ? size - 1 : Math.min(Number(match[2]), size - 1);
   if (first > last || first >= size) {
+    const total = { "Content-Range": `bytes */${size}` };
+    if (!brokenRefusal) return errorReply(416, "SIZE_INVALID", "range not satisfiable", total);
+    const body = "invalid range\n";
+    const inverted = !suffix && match[2] !== "" && Number(match[1]) > Number(match[2]);
     return {
-      ...errorReply(416, "SIZE_INVALID", "range not satisfiable", { "Content-Range": `bytes */${size}` }),
+      status: 416,
+      headers: { ...headers, ...(inverted ? {} : total), "Content-Length": String(size) },
+      body,
+      breakAfterBytes: body.length,
     };
   }
   return {

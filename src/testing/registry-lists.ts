@@ -29,8 +29,12 @@ export function listTags(
 }
 
 /** Answers `GET /v2/_catalog`. */
-export function listRepositories(content: RegistryContent, request: RegistryRequest): RegistryReply {
-  const { entries, link } = page([...content.repositories.keys()], request);
+export function listRepositories(
+  content: RegistryContent,
+  request: RegistryRequest,
+  { sortedQuery }: RegistryTraits,
+): RegistryReply {
+  const { entries, link } = page([...content.repositories.keys()], request, sortedQuery);
   return jsonReply(200, { repositories: entries }, link);
 }
 
@@ -77,6 +81,7 @@ export function listReferrers(
 function page(
   all: string[],
   { query, path }: RegistryRequest,
+  sortedQuery = false,
 ): { entries: string[]; link: Record<string, string> } {
   const last = query.get("last");
   const asked = query.get("n");
@@ -88,5 +93,6 @@ function page(
   const next = new URLSearchParams(query);
   next.set("n", String(limit));
   next.set("last", end);
+  if (sortedQuery) next.sort();
   return { entries, link: { Link: `<${path}?${next}>; rel="next"` } };
 }

@@ -42,7 +42,11 @@ export function answerRequest(
   }
   if (path === "/v2/_catalog") {
     const needed: NeededAccess = { type: "registry", name: "catalog", actions: ["*"] };
-    return guard.refuse(request, needed) ?? onlyReads(method) ?? listRepositories(content, request);
+    return (
+      guard.refuse(request, needed) ??
+      onlyReads(method) ??
+      listRepositories(content, request, settings.traits)
+    );
   }
   const match = ROUTE.exec(path);
   const name = match?.[1];
