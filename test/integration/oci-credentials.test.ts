@@ -263,11 +263,12 @@ test("a helper that the file names keeps the secret, and the file does not", asy
 
 test("a file that is none is left as it is", async () => {
   const path = await put("auth.json", `not JSON ${CANARY}`);
-  for (const change of [
-    saveCredentials(path, "r.example", password("u")),
-    eraseCredentials(path, "r.example"),
-  ]) {
-    await assert.rejects(change, (error) => {
+  const changes = [
+    () => saveCredentials(path, "r.example", password("u")),
+    () => eraseCredentials(path, "r.example"),
+  ];
+  for (const change of changes) {
+    await assert.rejects(change(), (error) => {
       assert.ok(error instanceof OciError && error.code === invalid.code);
       assert.ok(error.message.startsWith(`${path}: `) && !error.message.includes(CANARY));
       return true;
