@@ -9,6 +9,13 @@ export type { LayerBehaviour, WhiteoutForm } from "./apply-entry.ts";
 export type { LayerCompression } from "./decompress.ts";
 export type { DeviceNode, SkippedItem, SystemCalls } from "./disk-tree.ts";
 export {
+  type DecryptedLayer,
+  type DecryptLayerOptions,
+  decryptLayer,
+  type LayerEncryption,
+  layerEncryption,
+} from "./encryption.ts";
+export {
   entryNameBytes,
   type LayerEntry,
   type LayerEntryContent,
@@ -24,4 +31,6 @@ export {
 export type { LayerLimits } from "./limits.ts";
 export { systemPrograms } from "./programs.ts";
 export { type LayerReader, type ReadLayerOptions, readLayer } from "./read.ts";
+export { type OpenStargzOptions, openStargz, type RangeFetcher, type StargzLayer } from "./stargz.ts";
+export type { StargzChunk, StargzEntry } from "./stargz-toc.ts";
 export { type Whiteout, whiteoutOf } from "./whiteout.ts";
