@@ -3,7 +3,6 @@
  *
  * @module
  */
-export { startStreamingServer } from "./start.ts";
 export type {
   ExecOutcome,
   StartStreamingServerOptions,
