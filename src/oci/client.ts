@@ -20,6 +20,8 @@ import {
   headerOf,
   sendRequest,
 } from "./http.ts";
+import { originLimit } from "./origin-limit.ts";
+import { parseRateLimit, type RateLimit } from "./rate-limit.ts";
 import { type RetryPolicy, resolveRetryPolicy, withRetries } from "./retry.ts";
 import { checkRedirect, type TrustOrigin } from "./trust.ts";
 import { type PlainHttp, registryUrl } from "./url.ts";
@@ -59,6 +61,15 @@ export interface ClientOptions {
   maxHeaderBytes?: number | undefined;
   /** Told of each warning that a registry attaches, once a text. An error it throws fails the request. */
   onWarning?: ((text: string, host: string) => void) | undefined;
+  /**
+   * Told of each answer that says what rate of requests the registry allows. An error it throws fails the request.
+   */
+  onRateLimit?: ((limit: RateLimit, host: string) => void) | undefined;
+  /**
+   * Requests to one origin that are under way at a time. More wait; where none ends for a second, one more is let through, so
+   * that bodies which are held open cannot stop everything. Default 6.
+   */
+  maxRequestsPerOrigin?: number | undefined;
   /** The time in milliseconds since 1970, for the expiry of tokens. Default `Date.now`. */
   now?: (() => number) | undefined;
 }
@@ -95,7 +106,8 @@ const MAX_KNOWN_WARNINGS = 1000;
 
 /** Makes a client. Connections are made when needed, and stay open for a while until it is closed. */
 export function createClient(options: ClientOptions = {}): Client {
-  const { plainHttp, trustOrigin, dispatcher, now = Date.now, userAgent = "lading", onWarning } = options;
+  const { plainHttp, trustOrigin, dispatcher, now = Date.now, userAgent = "lading" } = options;
+  const { onWarning, onRateLimit, maxRequestsPerOrigin = 6 } = options;
   const { headersTimeoutMs = 30_000, bodyTimeoutMs = 60_000 } = options;
   const { connectTimeoutMs = 30_000, maxHeaderBytes = 65_536, lookup, tls } = options;
   for (const [name, value] of Object.entries({
@@ -106,6 +118,8 @@ export function createClient(options: ClientOptions = {}): Client {
   })) {
     assertLimit(value, name);
   }
+  assertLimit(maxRequestsPerOrigin - 1, "maxRequestsPerOrigin less one");
+  const limit = originLimit(maxRequestsPerOrigin);
   const policy = resolveRetryPolicy(options.retry);
   const agentOptions: AgentOptions = { lookup, tls, connectTimeoutMs, maxHeaderBytes };
   const agents = new Map<string, Agent>();
@@ -182,7 +196,7 @@ export function createClient(options: ClientOptions = {}): Client {
       for (const [name, value] of Object.entries(configured)) setHeader(headers, name, value);
       if (own && authorization !== undefined) setHeader(headers, "Authorization", authorization);
       const answer = await send(agent, request, { method, url, headers, body, signal });
-      if (own) await warn(answer, request.domain);
+      if (own) await tell(answer, request.domain);
       if (!REDIRECTS.includes(answer.status)) return { answer, own };
       await discardBody(answer);
       const refuse = (why: string): OciError =>
@@ -196,13 +210,24 @@ export function createClient(options: ClientOptions = {}): Client {
     }
   }
 
-  function send(
+  async function send(
     kind: AgentKind,
     place: Pick<AccessRequest, "registry" | "endpoint">,
     request: Pick<HttpRequest, "method" | "url" | "headers" | "body" | "signal">,
   ): Promise<HttpAnswer> {
     if (closed) throw closedError();
-    return sendRequest({ ...request, dispatcher: agentFor(kind, place), headersTimeoutMs, bodyTimeoutMs });
+    const release = await limit.acquire(request.url.origin, request.signal);
+    try {
+      if (closed) throw closedError();
+      const agent = agentFor(kind, place);
+      const answer = await sendRequest({ ...request, dispatcher: agent, headersTimeoutMs, bodyTimeoutMs });
+      if (answer.body.closed) release();
+      else answer.body.once("close", release);
+      return answer;
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   function agentFor(
@@ -229,19 +254,26 @@ export function createClient(options: ClientOptions = {}): Client {
     return made;
   }
 
-  async function warn(answer: HttpAnswer, host: string): Promise<void> {
+  /** Tells the caller what an answer says beside its content. */
+  async function tell(answer: HttpAnswer, host: string): Promise<void> {
+    try {
+      const rate = onRateLimit && parseRateLimit(answer.headers);
+      if (rate) onRateLimit(rate, host);
+      warn(answer, host);
+    } catch (error) {
+      await discardBody(answer);
+      throw error;
+    }
+  }
+
+  function warn(answer: HttpAnswer, host: string): void {
     if (!onWarning || warned.size >= MAX_KNOWN_WARNINGS) return;
     for (const line of headerLines(answer, "warning")) {
       const text = parseWarning(line)?.text;
       const key = `${host} ${text}`;
       if (text === undefined || warned.has(key)) continue;
       warned.add(key);
-      try {
-        onWarning(text, host);
-      } catch (error) {
-        await discardBody(answer);
-        throw error;
-      }
+      onWarning(text, host);
     }
   }
 }

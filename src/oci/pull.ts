@@ -138,13 +138,17 @@ export async function* fetchFromRepository(
     yield* verifyStream(single(bytes), { digest, size }, { signal });
     return;
   }
-  const request = (range: string | undefined, until: AbortSignal | undefined): Promise<HttpAnswer> =>
+  const request = (
+    range: string | undefined,
+    until: AbortSignal | undefined,
+    accept = [200, 206],
+  ): Promise<HttpAnswer> =>
     place.client.request({
       ...repositoryAccess(place, ["pull"], until),
       method: "GET",
       url: repositoryUrl(place, `blobs/${digest}`),
       headers: range === undefined ? {} : { Range: `bytes=${range}` },
-      accept: [200, 206],
+      accept,
     });
   const { policy } = place;
   const rest = (from: number): AsyncGenerator<Uint8Array, void> =>
@@ -164,7 +168,8 @@ export async function* fetchFromRepository(
           rest,
           policy,
           signal,
-          open: (first, last, until) => request(`${first}-${last}`, until),
+          // A part beyond the end: the blob is another one, which reading it as a whole will tell.
+          open: (first, last, until) => request(`${first}-${last}`, until, [200, 206, 416]),
         })
       : rest(0);
   yield* verifyStream(source, { digest, size }, { signal });

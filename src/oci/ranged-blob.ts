@@ -22,7 +22,7 @@ export interface ReadRangesContext {
   /** Length that the blob must have, in bytes. */
   size: number;
   ranges: Required<{ [K in keyof RangeOptions]: number }>;
-  /** Asks for a part, both ends included; the answer has status 200 or 206. */
+  /** Asks for a part, both ends included; the answer has status 200, 206 or 416. */
   open: (first: number, last: number, signal: AbortSignal | undefined) => Promise<HttpAnswer>;
   /** The rest of the blob from an offset on, as one stream: for a server that does not give parts. */
   rest: (offset: number) => AsyncIterable<Uint8Array>;

@@ -55,6 +55,7 @@ export type { PushOptions } from "./push.ts";
 export type { PushContent, SeekableContent } from "./push-content.ts";
 export type { PushStreamOptions } from "./push-stream.ts";
 export type { RangeOptions } from "./ranged-blob.ts";
+export { parseRateLimit, type RateLimit } from "./rate-limit.ts";
 export type { RepositoryReferrersOptions } from "./referrers.ts";
 
 /** Options of {@link createRegistry}. */
