@@ -33,12 +33,14 @@ const CLIENT_ID = "lading";
 const MAX_TOKEN_ANSWER_BYTES = 1024 * 1024;
 /** A server that knows only the other way of asking answers so. */
 const OTHER_WAY: readonly number[] = [404, 405];
+/** What it may also answer to a grant that it does not know. */
+const UNKNOWN_GRANT: readonly number[] = [400, 401];
 
 /**
  * Asks a token server: by GET with a password or anonymously, by POST with an identity token.
  *
- * Where the server does not know that way (404 or 405) the other one is tried once: POST with
- * `grant_type=password`, GET with user name and identity token.
+ * Where the server does not know that way (404 or 405; of an identity token also 400 or 401, as containerd has it) the other
+ * one is tried once: POST with `grant_type=password`, GET with user name and identity token.
  *
  * @throws {OciError} `ERR_OCI_TOKEN_INVALID`, `ERR_OCI_REDIRECT_REFUSED`; else as the status says.
  */
@@ -62,7 +64,8 @@ export async function requestToken(request: TokenRequest, send: SendTokenRequest
             : undefined,
         ];
   const answer = await send(first);
-  if (!second || !OTHER_WAY.includes(answer.status)) return read(answer, request.signal);
+  const unknown = credentials.kind === "password" ? OTHER_WAY : [...OTHER_WAY, ...UNKNOWN_GRANT];
+  if (!second || !unknown.includes(answer.status)) return read(answer, request.signal);
   await discardBody(answer);
   return read(await send(second), request.signal);
 }

@@ -152,6 +152,22 @@ test("an identity token is exchanged by POST, and otherwise only where a user na
   await pushSample(withName.repository(`${getOnly.host}/a/b`));
 });
 
+test("a token server that takes an exchange for a mistake is asked by GET", async (t) => {
+  for (const status of [400, 401, 404, 405]) {
+    const { server, repository } = await pairFor(
+      t,
+      {
+        auth: { ...bearer, users: { alice: "secret" } },
+        intercept: ({ method, path }) => (method === "POST" && path === "/token" ? { status } : undefined),
+      },
+      { credentials: () => ({ kind: "identity-token", token: "secret", username: "alice" }) },
+    );
+    await pushSample(repository);
+    const methods = server.requests.filter(({ url }) => url.startsWith("/token")).map(({ method }) => method);
+    assert.deepEqual(methods.slice(0, 2), ["POST", "GET"], String(status));
+  }
+});
+
 test("a token server that knows only POST gets the password by POST", async (t) => {
   const { server, repository } = await pairFor(
     t,
