@@ -137,12 +137,12 @@ export function createMirroredRegistry(
       name: referenceName(bare),
       resolveFrom,
       resolve: async (tagOrDigest, options) => (await resolveFrom(tagOrDigest, options)).descriptor,
-      fetch: (descriptor, { signal } = {}) =>
-        verifyStream(
-          fetchFrom(descriptor, (of) => placesFor(of, signal), signal),
-          descriptor,
-          { signal },
-        ),
+      async *fetch(descriptor, { signal } = {}) {
+        const places = await placesFor(descriptor, signal);
+        const content = fetchFrom(places, descriptor, signal);
+        // Each place's own content is verified; what several gave together has to be, too.
+        yield* places.length < 2 ? content : verifyStream(content, descriptor, { signal });
+      },
       async exists(descriptor, { signal } = {}) {
         const failures: AttemptFailure[] = [];
         for (const attempt of await placesFor(descriptor, signal)) {
@@ -200,13 +200,13 @@ export function createMirroredRegistry(
 
   /** Content from the first place that gives it to the end; one that breaks off is followed by the rest of the next. */
   async function* fetchFrom(
+    places: readonly PullAttempt[],
     descriptor: Descriptor,
-    placesFor: (descriptor: Descriptor) => Promise<readonly PullAttempt[]>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array, void> {
     const failures: AttemptFailure[] = [];
     let given = 0;
-    for (const attempt of await placesFor(descriptor)) {
+    for (const attempt of places) {
       const [first, plain] = await endpointsOf(attempt, { signal });
       for (const endpoint of plain ? [first, plain] : [first]) {
         let skip = given;
@@ -222,7 +222,7 @@ export function createMirroredRegistry(
           // All bytes were there and were the wrong ones: what has been given cannot be taken back.
           const complete = given > 0 && isLadingError(error) && !(error instanceof OciError);
           if (complete || !mayFallThrough(error, signal)) throw error;
-          if (endpoint !== first || !plain || !mayUsePlainHttp(attempt, error)) {
+          if (given > 0 || endpoint !== first || !plain || !mayUsePlainHttp(attempt, error)) {
             failures.push({ attempt, error });
             break;
           }
