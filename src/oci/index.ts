@@ -5,6 +5,7 @@
  */
 export * from "./artifact.ts";
 export * from "./artifact-source.ts";
+export * from "./artifacts/index.ts";
 export * from "./challenge.ts";
 export type { ClientOptions } from "./client.ts";
 export * from "./credentials/index.ts";
