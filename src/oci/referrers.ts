@@ -68,10 +68,14 @@ async function* listReferrers(
 ): AsyncGenerator<Descriptor, void> {
   signal?.throwIfAborted();
   const seen = new Set<string>();
+  let repeated = 0;
   const select = function* (descriptors: readonly Descriptor[]): Generator<Descriptor> {
     for (const descriptor of descriptors) {
-      if (seen.has(descriptor.digest)) continue;
-      if (seen.size >= maxReferrers) {
+      const known = seen.has(descriptor.digest);
+      if (known) repeated++;
+      // The same referrers on page after page would otherwise never reach the limit.
+      if (known && repeated <= maxReferrers) continue;
+      if (known || seen.size >= maxReferrers) {
         throw tooLong(repositoryUrl(place, `referrers/${subject}`), `more than ${maxReferrers} referrers`);
       }
       seen.add(descriptor.digest);
