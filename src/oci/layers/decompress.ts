@@ -11,6 +11,7 @@ import type { ByteStream } from "../../core/bytes.ts";
 import { abortableStream, joinSignals, type SignalOptions } from "../../core/signal.ts";
 import { OciError } from "../errors.ts";
 import { invalidLayer, RATIO_FREE_BYTES, type ResolvedLimits, tooLarge } from "./limits.ts";
+import { throughTransform } from "./through-transform.ts";
 import { splitZstdFrames } from "./zstd-frames.ts";
 
 /** How a layer is compressed. */
@@ -97,45 +98,20 @@ async function peek(
 }
 
 /** Runs a stream through zlib; what the source throws comes out unchanged. */
-async function* inflate(
+function inflate(
   source: AsyncGenerator<Uint8Array, void>,
   compression: "gzip" | "zstd",
   signal: AbortSignal | undefined,
   left: AbortController,
 ): AsyncGenerator<Uint8Array, void> {
   const transform = compression === "gzip" ? createGunzip({ chunkSize: CHUNK_BYTES }) : createZstd();
-  let failure: { error: unknown } | undefined;
   const pieces = compression === "zstd" ? splitZstdFrames(source) : source;
-  const feeding = feed(pieces, transform).catch((error: unknown) => {
-    failure = { error };
-    transform.destroy();
-  });
-  try {
-    for await (const chunk of abortableStream(transform as AsyncIterable<Uint8Array>, signal)) yield chunk;
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (failure) throw failure.error;
-    throw invalidLayer(`a layer with damaged ${compression} data: ${(error as Error).message}`, error);
-  } finally {
-    transform.destroy();
-    left.abort();
-    await feeding;
-  }
-  if (failure) throw (failure as { error: unknown }).error;
+  const toError = (error: unknown) =>
+    invalidLayer(`a layer with damaged ${compression} data: ${(error as Error).message}`, error);
+  return throughTransform(pieces, transform, { signal, left, toError });
 }
 
 function createZstd(): Transform {
   // 128 MiB: the longest window that zstd itself opens without being asked.
   return createZstdDecompress({ chunkSize: CHUNK_BYTES, params: { [constants.ZSTD_d_windowLogMax]: 27 } });
-}
-
-async function feed(source: ByteStream, transform: Transform): Promise<void> {
-  const closed = new Promise<void>((resolve) => transform.once("close", resolve));
-  for await (const chunk of source) {
-    if (transform.destroyed) return;
-    if (!transform.write(chunk)) {
-      await Promise.race([new Promise<void>((resolve) => transform.once("drain", resolve)), closed]);
-    }
-  }
-  if (!transform.destroyed) transform.end();
 }

@@ -6,6 +6,11 @@
  */
 export { type AppliedLayers, type ApplyLayersOptions, applyLayers, type LayerSource } from "./apply.ts";
 export type { LayerBehaviour, WhiteoutForm } from "./apply-entry.ts";
+export {
+  type CreateLayerFromDirectoryOptions,
+  createLayerFromDirectory,
+  type DirectoryLayer,
+} from "./create.ts";
 export type { LayerCompression } from "./decompress.ts";
 export type { DeviceNode, SkippedItem, SystemCalls } from "./disk-tree.ts";
 export {
