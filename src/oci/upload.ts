@@ -173,7 +173,7 @@ export function rangeEnd(answer: HttpAnswer, known: number): number | undefined 
     const message = `${method} ${url}: range ${JSON.stringify(range.slice(0, 64))} of an upload`;
     throw new OciError("ERR_OCI_PROTOCOL", message, { statusCode, method, url });
   }
-  return end === "0" ? Math.min(known, 1) : Number(end) + 1;
+  return Number(end) === 0 ? Math.min(known, 1) : Number(end) + 1;
 }
 
 /** Drops an upload that was begun; best effort, and not for longer than a moment. */
