@@ -7,6 +7,7 @@
 import { wantedPlatforms } from "../core/peer-platform.ts";
 import type { Platform } from "../core/platform.ts";
 import { onlyPlatform, type PlatformMatcher, windowsPlatform } from "../core/platform-match.ts";
+import { isAttestationEntry } from "./artifacts/conventions.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { OciError } from "./errors.ts";
 import type { ImageIndex } from "./manifest.ts";
@@ -23,7 +24,6 @@ export interface SelectManifestOptions {
 }
 
 const ZSTD = "io.github.containers.compression.zstd";
-const REFERENCE_TYPE = "vnd.docker.reference.type";
 
 /**
  * The entry of an index for a platform; among equally good ones the first.
@@ -40,7 +40,7 @@ export function selectManifest(
   platform: Platform | PlatformMatcher,
   { rule = "containerd", preferGzip = false }: SelectManifestOptions = {},
 ): Descriptor {
-  const entries = index.manifests.filter(({ annotations }) => annotations?.[REFERENCE_TYPE] === undefined);
+  const entries = index.manifests.filter((entry) => !isAttestationEntry(entry));
   if (rule === "containerd") return first(byMatcher(entries, toMatcher(platform)), platform);
   if (isMatcher(platform))
     throw new TypeError("the rule of containers/image needs a platform, not a matcher");
