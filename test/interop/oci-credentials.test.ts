@@ -162,12 +162,8 @@ describe("skopeo login --get-login", needs(whyNoPrograms("skopeo")), () => {
       const users: Record<string, string> = {};
       const expected: Record<string, string> = {};
       for (const key of keys) {
-        const { status, stdout } = spawnSync(
-          "skopeo",
-          ["login", "--get-login", "--authfile", authFile, key],
-          { env },
-        );
-        expected[key] = status === 0 ? String(stdout).trim() : "";
+        const user = skopeoUser(["login", "--get-login", "--authfile", authFile, key], env);
+        expected[key] = user;
         const { credentials } = await discoverCredentials(key, { authFile, env, rules: "containers" });
         users[key] = credentials && "username" in credentials ? (credentials.username ?? "") : "";
       }
@@ -175,3 +171,9 @@ describe("skopeo login --get-login", needs(whyNoPrograms("skopeo")), () => {
     });
   }
 });
+
+/** What skopeo writes, with an environment; empty where it fails, which is how it says that there is nobody. */
+function skopeoUser(args: readonly string[], env: NodeJS.ProcessEnv, program = "skopeo"): string {
+  const { status, stdout } = spawnSync(program, args, { env, encoding: "utf8" });
+  return status === 0 ? stdout.trim() : "";
+}

@@ -19,14 +19,13 @@ import { parseBasicPair } from "./basic-pair.ts";
  */
 export type CredentialRules = "containers" | "docker" | "both";
 
+/** Why an entry counts as empty: nothing is there, `auth` has no colon, or a token that these rules do not read alone. */
+export type EmptyEntryReason = "empty" | "no-colon" | "token-without-user";
+
 /** What an entry holds. */
 export type AuthEntryContent =
   | { kind: "credentials"; credentials: Credentials }
-  | {
-      kind: "empty";
-      /** Nothing is there, `auth` has no colon, or a token stands alone that these rules do not read. */
-      reason: "empty" | "no-colon" | "token-without-user";
-    };
+  | { kind: "empty"; reason: EmptyEntryReason };
 
 /**
  * The credentials of an entry.

@@ -5,7 +5,7 @@
  */
 import type { Credentials } from "../credentials.ts";
 import { OciError } from "../errors.ts";
-import { type AuthEntryContent, type CredentialRules, readAuthEntry } from "./auth-entry.ts";
+import { type CredentialRules, type EmptyEntryReason, readAuthEntry } from "./auth-entry.ts";
 import { type AuthFile, isAuthFileError } from "./auth-file.ts";
 import {
   authKeyOrder,
@@ -30,7 +30,7 @@ export type AuthFileAnswer =
       server: string;
     }
   /** The entry of `key` decides, and has no credentials. */
-  | { kind: "empty"; key: string; reason: Extract<AuthEntryContent, { kind: "empty" }>["reason"] }
+  | { kind: "empty"; key: string; reason: EmptyEntryReason }
   /** Nothing in the file is about the key. */
   | { kind: "none" };
 

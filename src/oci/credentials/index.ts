@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { CredentialRules } from "./auth-entry.ts";
+export type { CredentialRules, EmptyEntryReason } from "./auth-entry.ts";
 export {
   type AuthFile,
   type AuthFileEntry,

@@ -7,7 +7,7 @@ import { isLadingError } from "../../core/errors.ts";
 import type { SignalOptions } from "../../core/signal.ts";
 import type { Credentials } from "../credentials.ts";
 import { OciError } from "../errors.ts";
-import type { CredentialRules } from "./auth-entry.ts";
+import type { CredentialRules, EmptyEntryReason } from "./auth-entry.ts";
 import type { AuthFile } from "./auth-file.ts";
 import { type AuthFileAnswer, findInAuthFile } from "./auth-file-lookup.ts";
 import { checkAuthKey, hostOfKey } from "./auth-key.ts";
@@ -33,7 +33,7 @@ export type CredentialsStep =
       /** Key of the entry that decided; absent where there was none. */
       key?: string;
       /** Why the entry counts as empty. */
-      reason?: Extract<AuthFileAnswer, { kind: "empty" }>["reason"];
+      reason?: EmptyEntryReason;
     }
   | { kind: "file"; path: string; outcome: "failed"; error: OciError }
   | {
