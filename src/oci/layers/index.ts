@@ -33,6 +33,7 @@ export {
   type ReadLayerFileOptions,
   readLayerFile,
 } from "./flatten.ts";
+export { type ImageLayersOptions, imageLayers } from "./image-layers.ts";
 export type { LayerLimits } from "./limits.ts";
 export { systemPrograms } from "./programs.ts";
 export { type LayerReader, type ReadLayerOptions, readLayer } from "./read.ts";
