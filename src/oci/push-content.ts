@@ -54,24 +54,25 @@ export async function* holdBack(source: ByteStream): AsyncGenerator<Uint8Array, 
 
 /** The same bytes in pieces of one length; the last one may be shorter, and comes after the source has ended. */
 export async function* inPieces(source: ByteStream, pieceBytes: number): AsyncGenerator<Uint8Array, void> {
-  let chunks: Uint8Array[] = [];
+  let piece: Buffer | undefined;
   let length = 0;
   for await (const chunk of source) {
     let rest = chunk;
     while (rest.byteLength > 0) {
-      if (length === pieceBytes) {
-        yield Buffer.concat(chunks, length);
-        chunks = [];
+      if (piece && length === pieceBytes) {
+        yield piece;
+        piece = undefined;
         length = 0;
       }
+      // Memory that is not written to costs nothing; a piece that was given away is not used again.
+      piece ??= Buffer.allocUnsafeSlow(pieceBytes);
       const part = rest.subarray(0, pieceBytes - length);
-      // A source may use its buffer again once the next chunk is asked for.
-      chunks.push(Uint8Array.from(part));
+      piece.set(part, length);
       length += part.byteLength;
       rest = rest.subarray(part.byteLength);
     }
   }
-  if (length > 0) yield Buffer.concat(chunks, length);
+  if (piece && length > 0) yield piece.subarray(0, length);
 }
 
 /** The first `length` bytes of a stream. The source is released as soon as they are there. */
