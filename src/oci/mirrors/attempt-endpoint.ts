@@ -20,6 +20,8 @@ export type AttemptEndpoints = readonly [first: Endpoint, plain?: Endpoint];
 
 const MAX_CERTIFICATE_BYTES = 1024 * 1024;
 const MAX_KNOWN = 1000;
+/** Longer timers fire at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
  * Makes endpoints of attempts; the same settings give the same endpoint, so that its connections and tokens serve
@@ -47,7 +49,8 @@ export function attemptEndpoints(
 }
 
 function makeEndpoints(attempt: PullAttempt, tls: EndpointTls | undefined): AttemptEndpoints {
-  const { domain, namespace, headers, connectTimeoutMs, httpFallback } = attempt;
+  const { domain, namespace, headers, httpFallback } = attempt;
+  const connectTimeoutMs = wholeTimeout(attempt.connectTimeoutMs);
   const url = apiRoot(attempt.url);
   try {
     const shared = {
@@ -65,6 +68,12 @@ function makeEndpoints(attempt: PullAttempt, tls: EndpointTls | undefined): Atte
     if (!(cause instanceof TypeError)) throw cause;
     throw configError(attempt.url, cause.message, cause);
   }
+}
+
+/** No time at all means no limit, as in containerd; a part of a millisecond and less than none mean the shortest one. */
+function wholeTimeout(ms: number | undefined): number | undefined {
+  if (ms === undefined || ms === 0) return ms;
+  return Math.min(Math.max(1, Math.ceil(ms)), MAX_TIMEOUT_MS);
 }
 
 function apiRoot(text: string): URL {
