@@ -4,6 +4,7 @@
  * @module
  */
 export type { ContainerConfig, HealthcheckConfig } from "./container-config.ts";
+export { type EditedImage, editImage, type ImageEdits } from "./edit-image.ts";
 export {
   checkLayerCount,
   type HistoryEntry,
