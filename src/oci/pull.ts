@@ -266,7 +266,12 @@ function headerDigest(answer: HttpAnswer): Digest | undefined {
 function mediaTypeOf(answer: HttpAnswer): string {
   const mediaType = cutParameters(headerOf(answer, "content-type") ?? "");
   if (!isMediaType(mediaType)) throw protocolError(answer, "a manifest without media type");
-  return mediaType;
+  if (isManifestType(mediaType)) return mediaType;
+  // The page of a proxy that wants a log-in, say: its digest must not be taken for an image's.
+  const url = displayUrl(answer.url);
+  const { method, status: statusCode } = answer;
+  const message = `${method} ${url}: ${mediaType} in place of a manifest`;
+  throw new OciError("ERR_OCI_MEDIA_TYPE_UNSUPPORTED", message, { statusCode, method, url });
 }
 
 function protocolError(answer: HttpAnswer, what: string): OciError {

@@ -134,7 +134,7 @@ refused(
   "a manifest that is called a web page",
   { path: "/manifests/", headers: { "Content-Type": "text/html; charset=utf-8" } },
   readTag,
-  ["ERR_OCI_MEDIA_TYPE_UNSUPPORTED", "ERR_OCI_NOT_FOUND"],
+  "ERR_OCI_MEDIA_TYPE_UNSUPPORTED",
   { most: 3 },
 );
 refused(
@@ -144,9 +144,23 @@ refused(
     reply: () => ({ status: 200, headers: { "Content-Type": "text/html" }, body: "<html>" }),
   },
   readTag,
-  ["ERR_OCI_MEDIA_TYPE_UNSUPPORTED", "ERR_JSON_SYNTAX", "ERR_OCI_NOT_FOUND"],
+  "ERR_OCI_MEDIA_TYPE_UNSUPPORTED",
   { most: 3 },
 );
+
+test("the digest of a web page is not the digest of an image", () =>
+  withHostile(async ({ registry, repository, server, misbehave }) => {
+    for (const type of ["text/html", "application/json", "application/octet-stream"]) {
+      const injected = misbehave({
+        path: "/manifests/",
+        reply: () => ({ status: 200, headers: { "Content-Type": type }, body: "<html>" }),
+      });
+      const code = "ERR_OCI_MEDIA_TYPE_UNSUPPORTED";
+      await assert.rejects(repository.resolve("v1"), { code });
+      await assert.rejects(registry.resolve(`${server.host}/a/b:v1`), { code });
+      injected.undo();
+    }
+  }));
 
 test("CVE-2022-47633: what a tag stands for is asked once, whatever it stands for next", () =>
   withHostile(async (hostile) => {
