@@ -108,14 +108,15 @@ export async function pushInChunks(
     try {
       const before = stored;
       stored = await sendChunk(session, chunk, stored);
-      if (stored > before) {
+      if (stored === before + chunk.byteLength) {
         failures = 0;
         return;
       }
+      // A registry that keeps a byte of each chunk would be sent the whole content as often as it has bytes.
       setbacks++;
       const shown = displayUrl(session.location);
-      failure = new OciError("ERR_OCI_PROTOCOL", `${shown}: nothing of a chunk is stored`);
-      if (setbacks < place.policy.attempts && stored === before) return;
+      failure = new OciError("ERR_OCI_PROTOCOL", `${shown}: not all of a chunk is stored`);
+      if (setbacks < place.policy.attempts && stored >= before) return;
     } catch (error) {
       failure = error;
     }

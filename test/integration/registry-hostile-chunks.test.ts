@@ -77,6 +77,15 @@ for (const range of ["0-0", "0-100", "0-49998"]) {
     { most: 8, mayStore: true },
   );
 }
+refused(
+  "chunks of which a byte is kept each time",
+  () => ({
+    ...PATCH,
+    reply: ({ path }, n) => ({ status: 202, headers: { Range: `0-${n + 1}`, Location: path } }),
+  }),
+  ["ERR_OCI_PROTOCOL"],
+  { most: 8, mayStore: true },
+);
 refused("chunks that are always out of order", () => ({ ...PATCH, status: 416 }), ["ERR_OCI_STATUS"], {
   most: 6,
 });
