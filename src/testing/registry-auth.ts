@@ -99,6 +99,8 @@ export function bearerGuard(auth: BearerRegistryAuth, origin: string): RegistryG
   const allow = auth.allow ?? ((user) => user !== undefined);
   const realm = auth.realm ?? `${origin}/token`;
   const issued = new Map<string, IssuedToken>();
+  /** Identity tokens that were handed out, with their users. */
+  const refreshable = new Map<string, string>();
 
   const tokenOf = ({ headers }: RegistryRequest): IssuedToken | undefined => {
     const [, text] = /^Bearer (\S+)$/i.exec(headers.authorization ?? "") ?? [];
@@ -135,9 +137,18 @@ export function bearerGuard(auth: BearerRegistryAuth, origin: string): RegistryG
       const token = randomUUID();
       const scopes = grant(form.getAll("scope"), who.user);
       issued.set(token, { scopes, expiresAt: now() + expiresInSeconds * 1000 });
-      return jsonReply(200, { token, access_token: token, expires_in: expiresInSeconds });
+      const answer = { token, access_token: token, expires_in: expiresInSeconds };
+      const offline = form.get("offline_token") === "true" || form.get("access_type") === "offline";
+      if (!offline || who.user === undefined) return jsonReply(200, answer);
+      if (refreshable.size >= MAX_TOKENS) refreshable.clear();
+      const refreshToken = randomUUID();
+      refreshable.set(refreshToken, who.user);
+      return jsonReply(200, { ...answer, refresh_token: refreshToken });
     },
-    revokeTokens: () => issued.clear(),
+    revokeTokens() {
+      issued.clear();
+      refreshable.clear();
+    },
   };
 
   function queryUser(request: RegistryRequest): { user: string | undefined } | "unknown" {
@@ -150,7 +161,9 @@ export function bearerGuard(auth: BearerRegistryAuth, origin: string): RegistryG
     const name = form.get("username") ?? "";
     const type = form.get("grant_type");
     if (type === "password" && own(users, name) === form.get("password")) return { user: name };
-    const user = type === "refresh_token" ? own(identityTokens, form.get("refresh_token") ?? "") : undefined;
+    const refreshToken = form.get("refresh_token") ?? "";
+    const known = own(identityTokens, refreshToken) ?? refreshable.get(refreshToken);
+    const user = type === "refresh_token" ? known : undefined;
     return user === undefined ? "unknown" : { user };
   }
 

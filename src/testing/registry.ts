@@ -57,7 +57,7 @@ export interface TestRegistry extends RegistryLoader {
   readonly connections: { readonly open: number; readonly made: number };
   /** Makes requests go wrong. */
   misbehave(misbehaviour: RegistryMisbehaviour): InjectedMisbehaviour;
-  /** Makes every token that was issued so far invalid. */
+  /** Makes every token that was issued so far invalid, identity tokens that were handed out included. */
   revokeTokens(): void;
   /** Stops listening, breaks open connections, and drops the content. */
   close(): Promise<void>;

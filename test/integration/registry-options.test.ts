@@ -140,6 +140,40 @@ test("each connection gets so many bytes a second, and several share nothing", a
   for (const ms of times) assert.ok(ms > 400 && ms < 5000, `${ms} ms`);
 });
 
+test("an identity token is handed out to who asks for one, and stands for that user", async (t) => {
+  const server = await serverFor(t, {
+    auth: { kind: "bearer", users: { alice: "secret" }, identityTokens: { fixed: "alice" } },
+  });
+  const service = "lading-testing";
+  const scope = "repository:a:pull,push";
+  const basic = { Authorization: `Basic ${Buffer.from("alice:secret").toString("base64")}` };
+  const get = async (query: Record<string, string>, headers: Record<string, string> = {}) =>
+    ask(`${server.url}/token?${new URLSearchParams({ service, scope, ...query })}`, "GET", { headers });
+  const post = async (form: Record<string, string>) =>
+    ask(`${server.url}/token`, "POST", { body: `${new URLSearchParams({ service, scope, ...form })}` });
+  const tokens = async (response: Response) => {
+    assert.equal(response.status, 200);
+    return (await response.json()) as { access_token: string; refresh_token?: string };
+  };
+  assert.equal((await tokens(await get({}, basic))).refresh_token, undefined);
+  assert.equal((await tokens(await get({ offline_token: "true" }))).refresh_token, undefined, "nobody's");
+  const { refresh_token: first = "" } = await tokens(await get({ offline_token: "true" }, basic));
+  const password = { grant_type: "password", username: "alice", password: "secret" };
+  const { refresh_token: second = "" } = await tokens(await post({ ...password, access_type: "offline" }));
+  assert.notEqual(first, second);
+  for (const refreshToken of [first, second, "fixed"]) {
+    const refresh = { grant_type: "refresh_token", refresh_token: refreshToken };
+    const { access_token: token } = await tokens(await post(refresh));
+    const read = await ask(`${server.url}/v2/a/tags/list`, "GET", {
+      headers: { Authorization: `Bearer ${token}` },
+    });
+    assert.equal(read.status, 404, "let in");
+  }
+  server.revokeTokens();
+  assert.equal((await post({ grant_type: "refresh_token", refresh_token: first })).status, 401);
+  assert.equal((await post({ ...password, password: "wrong" })).status, 401);
+});
+
 test("any number of registries run at a time", async () => {
   const servers = await Promise.all(Array.from({ length: 10 }, () => startRegistry()));
   try {
