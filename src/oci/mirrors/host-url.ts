@@ -40,6 +40,7 @@ export function parseHostUrl(
   const match = /^(https?):\/\/(?:([^/?#@]*)@)?([^/?#@\\]+)([^?#\\]*)((?:[?#].*)?)$/.exec(url);
   if (!match || /[\s\p{Cc}]/u.test(url) || !URL.canParse(url)) throw configError(where, "no URL of a host");
   const [, scheme = "", user, host = "", path = "", more] = match;
+  if (host.endsWith(":")) throw configError(where, "a host with an empty port");
   if (!lenient && user !== undefined) throw configError(where, "user information in the URL");
   if (!lenient && more !== "") throw configError(where, "query or fragment in the URL");
   return { scheme: scheme === "http" ? "http" : "https", host, path: apiPath(path, overridePath) };
