@@ -34,7 +34,7 @@ export interface ChunkedUploadOptions {
 }
 
 /** Chunks are kept in memory: a registry that asks for longer ones gets the content in one request. */
-const MAX_CHUNK_BYTES = 256 * 1024 * 1024;
+export const MAX_CHUNK_BYTES: number = 256 * 1024 * 1024;
 
 /**
  * Pushes a blob in chunks.

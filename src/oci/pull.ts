@@ -96,7 +96,7 @@ export async function resolveInRepository(
   return { mediaType: mediaTypeOf(answer), digest: content.digest, size: content.bytes.byteLength };
 }
 
-/** Whether the repository has the content of a descriptor. */
+/** Whether the repository has the content of a descriptor. A registry that refuses HEAD is asked by GET. */
 export async function existsInRepository(
   place: RepositoryPlace,
   { digest, mediaType }: Descriptor,
@@ -105,20 +105,34 @@ export async function existsInRepository(
   const kind = isManifestType(mediaType) ? "manifests" : "blobs";
   parseDigest(digest);
   assertCapability(place.endpoint, "pull");
-  try {
+  const ask = async (request: Pick<ClientRequest, "method" | "headers" | "accept">): Promise<boolean> => {
     const answer = await place.client.request({
       ...repositoryAccess(place, ["pull"], signal),
-      method: "HEAD",
       url: repositoryUrl(place, `${kind}/${digest}`),
-      headers: kind === "manifests" ? { Accept: ACCEPT_MANIFESTS } : {},
-      accept: [200],
+      ...request,
     });
     await discardBody(answer);
     return true;
+  };
+  const headers: Record<string, string> = kind === "manifests" ? { Accept: ACCEPT_MANIFESTS } : {};
+  try {
+    return await ask({ method: "HEAD", headers, accept: [200] });
   } catch (error) {
-    if (error instanceof OciError && error.code === "ERR_OCI_NOT_FOUND") return false;
+    if (isAbsent(error)) return false;
+    if (!(error instanceof OciError) || error.statusCode !== 405) throw error;
+  }
+  try {
+    if (kind === "manifests") return await ask({ method: "GET", headers, accept: [200] });
+    // One byte tells it; an empty blob has none.
+    return await ask({ method: "GET", headers: { Range: "bytes=0-0" }, accept: [200, 206, 416] });
+  } catch (error) {
+    if (isAbsent(error)) return false;
     throw error;
   }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof OciError && error.code === "ERR_OCI_NOT_FOUND";
 }
 
 /** The content of a descriptor; see `Fetcher`. */

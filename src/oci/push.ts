@@ -4,11 +4,11 @@
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push}
  * @module
  */
-import { assertLimit, type ByteStream, collectBytes } from "../core/bytes.ts";
+import { type ByteStream, collectBytes } from "../core/bytes.ts";
 import { digestAlgorithm, parseDigest, verifyBytes, verifyStream } from "../core/digest.ts";
 import { isLadingError } from "../core/errors.ts";
 import type { SignalOptions } from "../core/signal.ts";
-import { pushInChunks } from "./chunked-upload.ts";
+import { MAX_CHUNK_BYTES, pushInChunks } from "./chunked-upload.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { assertCapability } from "./endpoint.ts";
 import { discardBody, headerOf } from "./http.ts";
@@ -38,7 +38,7 @@ export interface PushOptions extends SignalOptions {
    * registry takes it so (`"single-post"`), or in chunks that are taken up again where a connection broke (`"chunked"`).
    */
   upload?: "monolithic" | "single-post" | "chunked" | undefined;
-  /** Length of a chunk, in bytes, kept in memory; more where the registry asks for it. Default 16 MiB. */
+  /** Length of a chunk in bytes, up to 256 MiB, kept in memory; more where the registry asks for it. Default 16 MiB. */
   chunkBytes?: number | undefined;
   /**
    * A repository of the same registry, by path or full name, that may have the blob: it is mounted from there if possible,
@@ -63,8 +63,11 @@ export async function pushToRepository(
   try {
     signal?.throwIfAborted();
     assertCapability(place.endpoint, "push");
-    assertLimit(chunkBytes, "chunkBytes");
-    if (chunkBytes === 0) throw new RangeError("chunkBytes must not be 0");
+    if (!Number.isSafeInteger(chunkBytes) || chunkBytes < 1 || chunkBytes > MAX_CHUNK_BYTES) {
+      throw new RangeError(
+        `chunkBytes must be a whole number from 1 to ${MAX_CHUNK_BYTES}, got ${chunkBytes}`,
+      );
+    }
     parseDigest(descriptor.digest);
     if (content instanceof Uint8Array) verifyBytes(content, descriptor);
     if (isManifestType(descriptor.mediaType)) await pushManifest(place, descriptor, content, options);

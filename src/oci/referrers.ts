@@ -99,12 +99,16 @@ async function* listReferrers(
   }
 }
 
-/** Whether the repository's registry has the referrers API; asked once, and remembered with the repository. */
+/**
+ * Whether the repository's registry has the referrers API; asked once, and remembered. An endpoint that is not for referrers
+ * counts as one that has it: they are not looked after there.
+ */
 export async function hasReferrersApi(
   place: RepositoryPlace,
   known: Map<string, boolean>,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
+  if (place.endpoint && !place.endpoint.capabilities.has("referrers")) return true;
   const key = repositoryUrl(place, "referrers/").href + (place.endpoint?.key ?? "");
   const remembered = known.get(key);
   if (remembered !== undefined) return remembered;

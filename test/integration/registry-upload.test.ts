@@ -321,6 +321,9 @@ test("a stream of unknown length and digest is stored and described", async (t) 
   });
   assert.equal(server.requests.at(-1)?.method, "DELETE");
   await assert.rejects(repository.pushStream(streamOf(), { mediaType: "no type" }), TypeError);
+  for (const chunkBytes of [0, 1.5, -1, 2 ** 40]) {
+    await assert.rejects(repository.push(BLOB, CONTENT, { upload: "chunked", chunkBytes }), RangeError);
+  }
 });
 
 test("a connection that breaks within a chunk is taken up again at what arrived", async (t) => {
@@ -370,4 +373,20 @@ test("a connection that breaks within a chunk is taken up again at what arrived"
     "PATCH 50000-99999",
     "PUT",
   ]);
+});
+
+test("a registry that refuses HEAD is asked by GET whether it has something", async (t) => {
+  const { server, repository } = await pairFor(t, {
+    intercept: ({ method }) => (method === "HEAD" ? { status: 405 } : undefined),
+  });
+  const empty = describeContent(new Uint8Array(), TYPE);
+  for (const [blob, content] of [
+    [BLOB, CONTENT],
+    [empty, new Uint8Array()],
+  ] as const) {
+    assert.equal(await repository.exists(blob), false);
+    await repository.push(blob, content);
+    assert.equal(await repository.exists(blob), true);
+  }
+  assert.equal(server.requests.at(-1)?.headers.range, "bytes=0-0");
 });
