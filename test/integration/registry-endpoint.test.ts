@@ -111,6 +111,23 @@ test("an endpoint is asked only for what it is for, before anything is sent", as
   assert.equal(server.requests.length, 0);
 });
 
+test("an endpoint that is not for referrers takes a manifest with a subject, and is not asked for them", async (t) => {
+  const { server } = await pairFor(t);
+  const endpoint = resolveEndpoint({ url: `${server.url}/v2`, capabilities: ["pull", "resolve", "push"] });
+  const repository = clientFor(t).repositoryAt(endpoint, "a/b");
+  const { manifest: subject } = await pushSample(repository);
+  const config = describeContent(Buffer.from("{}"), "application/vnd.oci.empty.v1+json");
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  const fields = { schemaVersion: 2, mediaType, artifactType: "a/b", config, layers: [config], subject };
+  const bytes = Buffer.from(JSON.stringify(fields));
+  const manifest = describeContent(bytes, mediaType);
+  await repository.push(manifest, bytes);
+  await repository.delete(manifest);
+  assert.ok(!server.requests.some(({ url }) => url.includes("/referrers/")));
+  const list = repository.referrers(subject)[Symbol.asyncIterator]();
+  await assert.rejects(list.next(), { code: "ERR_OCI_UNSUPPORTED" });
+});
+
 test("skipVerify holds for the endpoint alone", async (t) => {
   const server = await serverFor(t, { tls: selfSigned() });
   const other = await serverFor(t, {
