@@ -6,10 +6,9 @@
  *
  * @module
  */
-import { OciError } from "../errors.ts";
-import { cleanEntryPath, entryNameText, type LayerEntry, type LayerEntryKind, shownPath } from "./entry.ts";
+import { type LayerEntry, shownPath } from "./entry.ts";
 import { invalidLayer, RATIO_FREE_BYTES, type ResolvedLimits, tooLarge } from "./limits.ts";
-import { type PaxHeader, parsePax, paxInteger, paxTime } from "./pax.ts";
+import { parsePax } from "./pax.ts";
 import {
   checkSparse,
   gnuSparseBlock,
@@ -19,6 +18,7 @@ import {
   type SparseMap,
   type SparseRun,
 } from "./sparse.ts";
+import { type EntryExtension, entryOf } from "./tar-entry.ts";
 import { BLOCK_BYTES, parseTarHeader, type TarHeader } from "./tar-header.ts";
 
 /** What comes next in an archive. */
@@ -40,31 +40,8 @@ export interface TarParser {
   finish(): void;
 }
 
-const KINDS: Readonly<Record<string, LayerEntryKind>> = {
-  "\0": "file",
-  "0": "file",
-  "1": "link",
-  "2": "symlink",
-  "3": "character-device",
-  "4": "block-device",
-  "5": "directory",
-  "6": "fifo",
-  "7": "file",
-  S: "file",
-};
-
-const XATTR = "SCHILY.xattr.";
 const ZEROS = new Uint8Array(256 * 1024);
-const NO_XATTRS: ReadonlyMap<string, Uint8Array> = new Map();
 const END: TarEvent = { kind: "end" };
-
-/** What the headers before an entry say about it. */
-interface Extension {
-  pax?: PaxHeader | undefined;
-  longName?: Buffer | undefined;
-  longLink?: Buffer | undefined;
-  bytes: number;
-}
 
 /** What the next bytes are. */
 type State =
@@ -93,7 +70,7 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
   let held: Buffer[] = [];
   let heldBytes = 0;
   let state: State = { kind: "header", afterZeros: false };
-  let extension: Extension = { bytes: 0 };
+  let extension: EntryExtension = { bytes: 0 };
 
   /** So many bytes together, or nothing while they are not all there. */
   function take(length: number): Buffer | undefined {
@@ -336,80 +313,4 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
 
 function padTo(length: number): number {
   return Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES;
-}
-
-function entryOf(
-  header: TarHeader,
-  { pax, longName, longLink }: Extension,
-  sparseName: Buffer | undefined,
-  limits: ResolvedLimits,
-): LayerEntry {
-  const records = pax?.records ?? new Map<string, Buffer>();
-  const name = oneName(sparseName ?? given(records.get("path")), longName) ?? header.name;
-  const link = oneName(given(records.get("linkpath")), longLink) ?? header.linkName;
-  if (name.length > limits.maxPathBytes) throw tooLarge("bytes of a path", limits.maxPathBytes);
-  if (link.length > limits.maxLinkBytes) throw tooLarge("bytes of a link", limits.maxLinkBytes);
-  const path = entryNameText(name);
-  const kind = header.type === "\0" && path.endsWith("/") ? "directory" : KINDS[header.type];
-  if (kind === undefined) {
-    const message = `unhandled tar header type ${JSON.stringify(header.type)} of ${shownPath(path)}`;
-    throw new OciError("ERR_OCI_ENTRY_REFUSED", message);
-  }
-  const isLink = kind === "symlink" || kind === "link";
-  const isDevice = kind === "character-device" || kind === "block-device";
-  return {
-    path: cleanEntryPath(path),
-    kind,
-    mode: header.mode & 0o7777,
-    uid: owner(paxInteger(records, "uid") ?? header.uid),
-    gid: owner(paxInteger(records, "gid") ?? header.gid),
-    userName: (given(records.get("uname")) ?? header.userName).toString("utf8"),
-    groupName: (given(records.get("gname")) ?? header.groupName).toString("utf8"),
-    mtimeSeconds: paxTime(records, "mtime") ?? header.mtimeSeconds,
-    size: paxInteger(records, "size") ?? header.size,
-    target: isLink ? targetOf(kind, entryNameText(link), path) : "",
-    deviceMajor: isDevice ? device(header.deviceMajor) : 0,
-    deviceMinor: isDevice ? device(header.deviceMinor) : 0,
-    xattrs: xattrsOf(records),
-  };
-}
-
-function targetOf(kind: LayerEntryKind, target: string, path: string): string {
-  if (kind === "link") return cleanEntryPath(target);
-  if (target === "" || target.includes("\0")) {
-    throw new OciError("ERR_OCI_ENTRY_REFUSED", `a symbolic link that leads nowhere: ${shownPath(path)}`);
-  }
-  return target;
-}
-
-/** An empty record takes away what stood before it. */
-function given(value: Buffer | undefined): Buffer | undefined {
-  return value && value.length > 0 ? value : undefined;
-}
-
-/** Programs differ in which of two long names wins: they have to be the same. */
-function oneName(pax: Buffer | undefined, gnu: Buffer | undefined): Buffer | undefined {
-  if (pax && gnu && !pax.equals(gnu)) throw invalidLayer("an entry with two different long names");
-  return pax ?? gnu;
-}
-
-/** The system takes 2^32-1 for "leave as it is". */
-function owner(id: number): number {
-  if (id < 0 || id > 0xfffffffe) throw invalidLayer(`an entry with an impossible owner ${id}`);
-  return id;
-}
-
-function device(part: number): number {
-  if (part < 0 || part > 0xffffffff) throw invalidLayer(`a device with an impossible number ${part}`);
-  return part;
-}
-
-function xattrsOf(records: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Uint8Array> {
-  let found: Map<string, Uint8Array> | undefined;
-  for (const [key, value] of records) {
-    if (!key.startsWith(XATTR) || key.length === XATTR.length) continue;
-    found ??= new Map();
-    found.set(key.slice(XATTR.length), new Uint8Array(value));
-  }
-  return found ?? NO_XATTRS;
 }
