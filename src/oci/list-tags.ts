@@ -105,6 +105,9 @@ export function assertListOptions({ pageSize = 1000, maxEntries = 1_000_000 }: L
   }
 }
 
+/** Most pages in a row that bring nothing: no limit of entries would ever end them. */
+const MAX_EMPTY_PAGES = 100;
+
 interface NameList {
   client: Client;
   request: Omit<ClientRequest, "method">;
@@ -125,7 +128,9 @@ async function* listNames(
   url.searchParams.append("n", String(pageSize));
   if (last !== undefined) url.searchParams.append("last", last);
   let count = 0;
+  let emptyPages = 0;
   for await (const { answer } of readPages({ ...request, client, url })) {
+    const before = count;
     for (const text of await readTextList(answer, key, signal)) {
       if (isSkipped(text)) continue;
       if (!isName(text)) {
@@ -143,5 +148,7 @@ async function* listNames(
       yield text;
       signal?.throwIfAborted();
     }
+    emptyPages = count > before ? 0 : emptyPages + 1;
+    if (emptyPages > MAX_EMPTY_PAGES) throw tooLong(url, `${emptyPages} pages without any of the ${key}`);
   }
 }

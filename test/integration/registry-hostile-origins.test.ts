@@ -183,6 +183,17 @@ test("CVE-2023-2253: pages in a circle, and pages without end, are given up", ()
     assert.ok(endless.met <= 30, `met ${endless.met} times`);
   }));
 
+test("CVE-2023-2253: pages without end that hold nothing are given up", () =>
+  withHostile(async (hostile) => {
+    for (const body of ['{"tags":[]}', '{"tags":null}', '{"tags":["",""]}']) {
+      const nextPage: RegistryMisbehaviour["nextPage"] = ({ path }, n) => `${path}?page=${n}`;
+      const injected = hostile.misbehave({ path: "/tags/list", body, nextPage });
+      await assert.rejects(tagsOf(hostile), { code: "ERR_OCI_LIST_TOO_LONG" });
+      assert.equal(injected.met, 101);
+      injected.undo();
+    }
+  }));
+
 test("CVE-2023-2253: a page without end, and one that is no list", () =>
   withHostile(async (hostile) => {
     const pages: [RegistryMisbehaviour, string[]][] = [
