@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -34,6 +35,18 @@ const TITLE = "org.opencontainers.image.title";
 function folderFor(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "lading-test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A folder for temporary files that only this test uses, so that what is left in it is this test's. */
+function temporaryFolderFor(t: TestContext): string {
+  const folder = folderFor(t);
+  const before = process.env["TMPDIR"];
+  process.env["TMPDIR"] = folder;
+  t.after(() => {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+  });
   return folder;
 }
 
@@ -382,7 +395,7 @@ test("a directory that cannot be packed leaves no temporary file", async (t) => 
   const source = folderFor(t);
   mkdirSync(join(source, "tree"));
   execFileSync("mkfifo", [join(source, "tree/pipe")]);
-  const before = readdirSync(tmpdir()).filter((name) => name.startsWith("lading-artifact-"));
+  const temporary = temporaryFolderFor(t);
   const files = [{ path: join(source, "tree") }];
   await assert.rejects(pushArtifact(memoryStore(), { artifactType, files }), {
     code: "ERR_OCI_ENTRY_REFUSED",
@@ -393,6 +406,24 @@ test("a directory that cannot be packed leaves no temporary file", async (t) => 
       code: "ERR_OCI_FILE",
     },
   );
-  const after = readdirSync(tmpdir()).filter((name) => name.startsWith("lading-artifact-"));
-  assert.deepEqual(after, before);
+  assert.deepEqual(readdirSync(temporary), []);
+});
+
+test("an abort while a directory is packed rejects with its reason and leaves no temporary file", async (t) => {
+  const source = folderFor(t);
+  mkdirSync(join(source, "tree"));
+  for (let i = 0; i < 8; i++)
+    writeFileSync(join(source, `tree/${i}`), randomBytes(i % 2 ? 2_000_000 : 500_000));
+  const files = [{ path: join(source, "tree") }];
+  const temporary = temporaryFolderFor(t);
+  for (const ms of [0, 5, 20]) {
+    const control = new AbortController();
+    const reason = new Error("enough");
+    setTimeout(() => control.abort(reason), ms);
+    const store = memoryStore();
+    const pushing = pushArtifact(store, { artifactType, files }, "v1", { signal: control.signal });
+    await assert.rejects(pushing, (error) => error === reason);
+    assert.deepEqual(store.tags(), []);
+  }
+  assert.deepEqual(readdirSync(temporary), []);
 });
