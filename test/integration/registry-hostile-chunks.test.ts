@@ -11,7 +11,7 @@ const descriptor = describeContent(added, "application/octet-stream");
 const PATCH: RegistryMisbehaviour = { method: "PATCH" };
 const quick = {
   client: { headersTimeoutMs: 300, bodyTimeoutMs: 300, retry: { attempts: 2, baseMs: 0, maxMs: 0 } },
-  maxMs: 10_000,
+  maxMs: 20_000,
 };
 
 async function* pieces(): AsyncGenerator<Uint8Array> {

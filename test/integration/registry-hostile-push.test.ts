@@ -102,7 +102,7 @@ refused("a registry that resets uploads", () => ({ ...PUT, disconnect: "reset" }
 refused("a registry that never takes an upload", () => ({ ...PUT, never: true }), "ERR_OCI_NETWORK", {
   most: 2,
   client: { headersTimeoutMs: 300, retry: { attempts: 2, baseMs: 0, maxMs: 0 } },
-  maxMs: 10_000,
+  maxMs: 20_000,
 });
 refused("a registry that forgets uploads", () => ({ ...PUT, status: 404 }), "ERR_OCI_NOT_FOUND");
 refused(

@@ -46,9 +46,9 @@ export interface Hostile {
 export interface HostileOptions {
   server?: StartRegistryOptions;
   client?: CreateRegistryOptions;
-  /** Longest time that the test's work may take, in milliseconds. Default 5000. */
+  /** Longest time that the test's work may take, in milliseconds. Default 15000. */
   maxMs?: number;
-  /** Most bytes by which the memory of the process may grow. Default 64 MiB. */
+  /** Most bytes by which the memory of the process may grow. Default 120 MiB. */
   maxGrowth?: number;
   /** Whether the bystander may be asked, without anything secret. Default no. */
   mayAskElsewhere?: boolean;
@@ -65,8 +65,8 @@ export interface HostileOptions {
 export async function withHostile(
   work: (hostile: Hostile) => Promise<void>,
   {
-    maxMs = 5000,
-    maxGrowth = 64 * 1024 * 1024,
+    maxMs = 15_000,
+    maxGrowth = 120 * 1024 * 1024,
     mayAskElsewhere = false,
     warm = true,
     mayStore = false,

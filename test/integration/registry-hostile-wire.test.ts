@@ -8,7 +8,7 @@ import { type Hostile, withHostile } from "./registry-hostile-setup.ts";
 const BLOB_GET: RegistryMisbehaviour = { method: "GET", path: "/blobs/" };
 const quick = {
   client: { headersTimeoutMs: 300, bodyTimeoutMs: 300, retry: { attempts: 2, baseMs: 0, maxMs: 0 } },
-  maxMs: 10_000,
+  maxMs: 20_000,
 };
 const readBlob = ({ repository, blob }: Hostile, signal?: AbortSignal) =>
   fetchBlob(repository, blob, { maxBytes: 1e6, signal });
