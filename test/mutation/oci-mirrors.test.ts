@@ -150,6 +150,12 @@ test("registries.conf: every key of an entry counts", () => {
   assert.deepEqual([insecure.tls?.skipVerify, insecure.httpFallback], [true, "any-failure"]);
   assert.equal(fromRegistries(`${entry}blocked = true`), "blocked");
   assert.equal(fromRegistries(`${entry}blocked = true`, "s.example/a")?.length, 1);
+  const mirrored = `${entry}blocked = true\n[[registry.mirror]]\nlocation = "m.example"\n`;
+  assert.equal(only(mirrored).url, "https://m.example/v2");
+  const both = `${mirrored}[[registry]]\nlocation = "m.example"\n`;
+  assert.equal(only(both).tls?.skipVerify, false);
+  assert.equal(only(`${both}insecure = true`).tls?.skipVerify, false);
+  assert.equal(fromRegistries(`${both}blocked = true`), "blocked");
 });
 
 test("registries.conf: every key of a mirror counts, and what it is used for", () => {

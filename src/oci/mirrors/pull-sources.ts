@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { formatReference, type Reference, referenceName, withDefaultTag } from "../../core/reference.ts";
+import {
+  formatReference,
+  type Reference,
+  referenceName,
+  trimReference,
+  withDefaultTag,
+} from "../../core/reference.ts";
 import type { EndpointCapability } from "../endpoint.ts";
 import type { ClientCertificate } from "./certificate-files.ts";
 import { ALL_CAPABILITIES, credentialDomain, namespaceFor } from "./default-host.ts";
@@ -75,6 +81,10 @@ const NO_TLS: AttemptTls = { ca: [], client: [], skipVerify: false };
  *
  * Nothing is asked here, and no file is read. A reference without tag and digest stands for `latest`.
  *
+ * By `registries.conf` a blocked entry blocks its location; its mirrors are asked all the same, unless entries for their
+ * own names block them: so is a source that must not be contacted written. Only where no place is left the whole is
+ * blocked. An entry whose location is not below its prefix blocks here too, which containers/image does not do.
+ *
  * @throws {OciError} `ERR_OCI_CONFIG_INVALID` if a location of the configuration makes no reference of this one, or
  * no host may be asked for it.
  */
@@ -92,21 +102,35 @@ function fromRegistries(reference: Reference, config: RegistriesConf): PullSourc
     const step: PullTraceStep = { what: "registries.conf", outcome: "not-matched", why };
     return { kind: "allowed", attempts: [attempt], trace: [step, asked(attempt)] };
   }
-  const { prefix, origin } = entry;
   const trace: PullTraceStep[] = [
-    { what: prefix, outcome: "matched", why: `the longest prefix of ${origin} that covers the reference` },
+    {
+      what: entry.prefix,
+      outcome: "matched",
+      why: `the longest prefix of ${entry.origin} that covers the reference`,
+    },
   ];
-  if (entry.blocked) {
-    trace.push({ what: prefix, outcome: "blocked", why: `blocked in ${origin}` });
-    return { kind: "blocked", prefix, origin, trace };
-  }
   const { sources, skipped } = registrySources(entry, reference);
   for (const { mirror, why } of skipped) {
     const has = reference.digest === undefined ? "has no digest" : "has a digest";
     trace.push({ what: mirror.location, outcome: "skipped", why: `${why}, and the reference ${has}` });
   }
-  const attempts = sources.map((source) => registryAttempt(source, reasonOf(source, entry)));
-  return { kind: "allowed", attempts: nonEmpty(attempts), trace: [...trace, ...attempts.map(asked)] };
+  const attempts: PullAttempt[] = [];
+  for (const source of sources) {
+    // A place may be blocked by the entry for its own name, too; whether it is insecure is said where it is named.
+    const own = registryFor(config, trimReference(source.reference));
+    const blocking = source.kind === "location" && entry.blocked ? entry : own?.blocked ? own : undefined;
+    if (blocking) {
+      const why = `${blocking.prefix} is blocked in ${blocking.origin}`;
+      trace.push({ what: formatReference(source.reference), outcome: "blocked", why });
+      continue;
+    }
+    const attempt = registryAttempt(source, reasonOf(source, entry));
+    attempts.push(attempt);
+    trace.push(asked(attempt));
+  }
+  const [first, ...rest] = attempts;
+  if (!first) return { kind: "blocked", prefix: entry.prefix, origin: entry.origin, trace };
+  return { kind: "allowed", attempts: [first, ...rest], trace };
 }
 
 function reasonOf({ kind }: RegistrySource, { prefix, origin }: RegistryEntry): string {
