@@ -5,7 +5,7 @@
  * @module
  */
 import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { gzip, zstdCompress } from "node:zlib";
 import { type Header, pack } from "tar-stream";
 import { collectBytes } from "../core/bytes.ts";
 import { digestOf } from "../core/digest.ts";
@@ -31,7 +31,7 @@ export type LayerFile = {
 /** Options of {@link createLayer}. */
 export interface CreateLayerOptions {
   /** Default `"gzip"`. */
-  compression?: "gzip" | "none" | undefined;
+  compression?: "gzip" | "zstd" | "none" | undefined;
   /** Time of every entry, in seconds since 1970. Default 0. */
   mtimeSeconds?: number | undefined;
 }
@@ -69,6 +69,10 @@ export async function createLayer(
   const diffId = digestOf(uncompressed);
   if (compression === "none") {
     return { descriptor: describeContent(uncompressed, OCI_LAYER), content: uncompressed, diffId };
+  }
+  if (compression === "zstd") {
+    const content = await promisify(zstdCompress)(uncompressed);
+    return { descriptor: describeContent(content, `${OCI_LAYER}+zstd`), content, diffId };
   }
   const content = await promisify(gzip)(uncompressed);
   // The header names the operating system that compressed: always "unknown", so that bytes are the same.

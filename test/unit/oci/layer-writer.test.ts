@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { extract } from "tar-stream";
 import { digestOf } from "../../../src/core/digest.ts";
 import { OCI_LAYER, OCI_LAYER_GZIP } from "../../../src/core/media-types.ts";
@@ -105,4 +105,13 @@ test("paths that are none are mistakes of the caller", async () => {
     ]),
     TypeError,
   );
+});
+
+test("zstd: the same archive under its own media type", async () => {
+  const layer = await createLayer(files, { compression: "zstd" });
+  const plain = await createLayer(files, { compression: "none" });
+  assert.ok(zstdDecompressSync(layer.content).equals(plain.content));
+  assert.equal(layer.descriptor.mediaType, "application/vnd.oci.image.layer.v1.tar+zstd");
+  assert.equal(layer.descriptor.digest, digestOf(layer.content));
+  assert.equal(layer.diffId, plain.diffId);
 });
