@@ -138,3 +138,8 @@ test("nothing is found for no key", () => {
   assert.deepEqual(find({ auths: { "": pair("u") } }, "", "containers"), { kind: "none" });
   assert.deepEqual(find({ credsStore: "s" }, "", "docker"), { kind: "none" });
 });
+
+test("Docker takes the entry of exactly its server before one that is only like it", () => {
+  const json = { auths: { "https://r.example/v1/": pair("url"), "r.example": pair("host") } };
+  assert.equal(user(find(json, "r.example/a", "docker")), "host");
+});

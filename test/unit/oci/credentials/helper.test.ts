@@ -113,6 +113,10 @@ test("erase says whether there was anything", async () => {
     false,
   );
   await assert.rejects(eraseFromHelper("h", "r.example", answering("locked", 1)), failure);
+  assert.equal(
+    await eraseFromHelper("h", "r.example", answering("credentials not found in native keychain", 0)),
+    true,
+  );
 });
 
 test("list gives users by server", async () => {

@@ -240,3 +240,12 @@ test("an error that is none of a file or helper ends the search", async () => {
     bug,
   );
 });
+
+test("credentials that are given go before everything else", async () => {
+  const explicit = { kind: "registry-token", token: CANARY } as const;
+  const files = filesOf({ "/a": { auths: { "r.example": pair("u") } } });
+  assert.deepEqual(await lookUpCredentials("r.example", { ...files, explicit }), {
+    credentials: explicit,
+    steps: [{ kind: "explicit" }],
+  });
+});

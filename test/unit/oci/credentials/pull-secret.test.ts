@@ -115,7 +115,7 @@ test("Docker Hub's credentials are for its images only, and last", () => {
 });
 
 test("auth goes before the fields, and needs no padding; tokens are not read", () => {
-  const unpadded = base64(`uv:${CANARY}`).replaceAll("=", "");
+  const unpadded = base64(`un:${CANARY}1`).replaceAll("=", "");
   const auths = {
     "a.example": { ...entry("auth"), username: "field", password: "p" },
     "b.example": { username: "field", password: "p" },
@@ -126,7 +126,7 @@ test("auth goes before the fields, and needs no padding; tokens are not read", (
   const one = [secret(auths)];
   assert.deepEqual(
     ["a", "b", "c", "d", "e"].flatMap((host) => users(one, `${host}.example/x`)),
-    ["auth", "field", "uv"],
+    ["auth", "field", "un"],
   );
 });
 
