@@ -79,6 +79,12 @@ export async function copyImage(
     }
     const reading = { begun: false, sent: 0 };
     const embedded = await onSide("source", digest, async () => embeddedContent(descriptor));
+    if (
+      embedded &&
+      (await onSide("target", digest, async () => target.exists?.(descriptor, { signal: inner })))
+    ) {
+      return settle("skipped", descriptor, 0);
+    }
     const content = embedded ?? watched(descriptor, inner, reading);
     await onSide("target", digest, () => target.push(descriptor, content, { signal: inner }));
     settle(embedded || reading.begun ? "copied" : "skipped", descriptor, reading.sent);

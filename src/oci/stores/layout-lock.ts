@@ -8,12 +8,12 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { readFile, readlink, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { link, readFile, readlink, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { delay, type SignalOptions } from "../../core/signal.ts";
 import { OciError } from "../errors.ts";
-import { systemCode, withFileErrors } from "./files.ts";
+import { systemCode, temporaryPath, withFileErrors } from "./files.ts";
 
 /** Name of the lock file within a layout. */
 export const LOCK_NAME = ".lading-lock";
@@ -66,7 +66,7 @@ async function acquire(
     signal?.throwIfAborted();
     if (await create(path, holder)) return;
     if (await isStale(path)) {
-      await breakLock(path);
+      await breakLock(path, holder);
       continue;
     }
     if (performance.now() > deadline) {
@@ -79,27 +79,48 @@ async function acquire(
   }
 }
 
+/**
+ * Makes the lock file, complete from the first moment: a process that ends in between leaves no lock without a holder.
+ */
 function create(path: string, holder: string): Promise<boolean> {
   return withFileErrors(async () => {
+    const candidate = temporaryPath(dirname(path));
+    await writeFile(candidate, holder, { flag: "wx", mode: 0o644 });
     try {
-      await writeFile(path, holder, { flag: "wx", mode: 0o644 });
+      await link(candidate, path);
       return true;
     } catch (error) {
-      if (systemCode(error) === "EEXIST") return false;
+      const code = systemCode(error);
+      if (code === "EEXIST") return false;
+      // Some file systems have no links.
+      if (code !== undefined && NO_LINKS.includes(code)) return await createInPlace(path, holder);
       throw error;
+    } finally {
+      await rm(candidate, { force: true });
     }
   });
+}
+
+const NO_LINKS: readonly string[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
+
+async function createInPlace(path: string, holder: string): Promise<boolean> {
+  try {
+    await writeFile(path, holder, { flag: "wx", mode: 0o644 });
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return false;
+    throw error;
+  }
 }
 
 /**
  * Removes a lock that nobody holds. A second lock lets only one process do so, which looks again first: otherwise
  * the new lock of a process that was faster could be removed.
  */
-async function breakLock(path: string): Promise<void> {
+async function breakLock(path: string, holder: string): Promise<void> {
   const breaker = `${path}-break`;
-  if (!(await create(breaker, ""))) {
-    const age = await ageOf(breaker);
-    if (age !== undefined && age > STALE_MS) await rm(breaker, { force: true });
+  if (!(await create(breaker, holder))) {
+    if (await isStale(breaker)) await rm(breaker, { force: true });
     await delay(Math.random() * MAX_WAIT_MS);
     return;
   }
@@ -114,7 +135,7 @@ async function isStale(path: string): Promise<boolean> {
   const text = await readHolder(path);
   if (text === undefined) return false;
   const [where, pid, id] = text.endsWith("\n") ? text.split("\n") : [];
-  // A file that is being written names nobody yet: then only its age counts.
+  // Where a file names nobody only its age counts.
   if (id && where === (await thisPlace()) && !isAlive(Number(pid))) return true;
   const age = await ageOf(path);
   return age !== undefined && age > STALE_MS;
