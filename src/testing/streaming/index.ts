@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { startStreamingServer } from "./start.ts";
 export type {
   ExecOutcome,
   StartStreamingServerOptions,

@@ -80,6 +80,11 @@ export interface StartStreamingServerOptions {
   streamCreationTimeoutMs?: number | undefined;
   /** A connection on which nothing came or went for so many milliseconds is closed. Default four hours. */
   idleTimeoutMs?: number | undefined;
+  /**
+   * Whether the server leaves it to the client to end a connection after the status, as the newest servers do so
+   * that a slow client loses nothing. Default no: the server ends it.
+   */
+  lingers?: boolean | undefined;
   /** What goes wrong with an upgrade, for tests of clients. Default: nothing. */
   faults?: ((upgrade: StreamingUpgrade) => StreamingFaults | undefined) | undefined;
 }
