@@ -48,15 +48,18 @@ export interface StreamingVisit {
 /** What becomes of a request: an answer, a session, or nothing at all. */
 export type VisitOutcome = { answer: HttpAnswer } | { session: Promise<void> } | { silence: true };
 
+const PLAIN = { "Content-Type": "text/plain; charset=utf-8" };
+
 /** Finds what becomes of a request. An upgrade has been sent when a session comes back. */
 export function serveVisit(visit: StreamingVisit, options: StartStreamingServerOptions): VisitOutcome {
   const { incoming, entry } = visit;
   const [, kind, token] = /^\/(exec|attach|portforward)\/([^/?]+)(?:\?|$)/.exec(incoming.url ?? "") ?? [];
   if (kind === undefined || token === undefined) {
-    return { answer: { status: 404, body: "404: Page Not Found" } };
+    return { answer: { status: 404, headers: PLAIN, body: "404: Page Not Found" } };
   }
   if (incoming.method !== "GET" && incoming.method !== "POST") {
-    return { answer: { status: 405, headers: { Allow: "GET, POST" }, body: "405: Method Not Allowed" } };
+    const headers = { Allow: "GET, POST", ...PLAIN };
+    return { answer: { status: 405, headers, body: "405: Method Not Allowed" } };
   }
   const asked = isWebSocketRequest(incoming);
   entry.offered = asked ? offeredSubprotocols(incoming) : offeredProtocols(incoming);

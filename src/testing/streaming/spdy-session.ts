@@ -40,6 +40,11 @@ export async function serveSpdy(on: SpdySocket, protocol: string, session: Proce
     connection.destroy(new Error("the streams were not opened in time"));
     return;
   }
+  // Version 1 gives up the streams for the status and, in its direction, for stdin as soon as they are there.
+  if (protocol === "channel.k8s.io") {
+    streams.get("error")?.reset();
+    await endStream(streams.get("stdin"));
+  }
   const ends = createProcessEnds(wanted, (name, bytes) => writeToStream(streams.get(name), bytes, faults));
   void connection.closed.then(() => ends.leave());
   const reading = [readInto(streams.get("stdin"), ends.input, ends.endInput)];
@@ -53,25 +58,30 @@ export async function serveSpdy(on: SpdySocket, protocol: string, session: Proce
   const outcome = await outcomeOf(() => session.run(ends.process));
   ends.stopInput();
   if (faults.cut === "status") return flushAndDestroy(on.socket);
-  await Promise.all([endStream(streams.get("stdout")), endStream(streams.get("stderr"))]);
+  // Of a command that did not start nobody ends the output.
+  const output = "error" in outcome ? [] : ["stdout", "stderr"];
+  await Promise.all(output.map((name) => endStream(streams.get(name))));
   const status = protocol.startsWith("v4.") ? statusJson(outcome, session) : statusText(outcome, session);
   if (!faults.omitStatus) await writeToStream(streams.get("error"), Buffer.from(status), faults);
   if (faults.cut === "close") return flushAndDestroy(on.socket);
-  await finish(connection, streams, on.lingers);
+  if (on.lingers) await endStreams(streams);
+  else {
+    resetStreams(streams, output);
+    connection.close();
+  }
+  await connection.closed;
   await Promise.all(reading);
 }
 
-async function finish(connection: SpdyConnection, streams: Streams, lingers: boolean): Promise<void> {
-  if (lingers) {
-    for (const name of ["stdin", "resize"]) streams.get(name)?.reset();
-    await endStream(streams.get("error"));
-    await connection.closed;
-    return;
-  }
-  await endStream(streams.get("error"));
-  for (const stream of streams.values()) stream.reset();
-  connection.close();
-  await connection.closed;
+/** The newest servers drop input, end what the client reads, and wait for the client. */
+async function endStreams(streams: Streams): Promise<void> {
+  for (const name of ["stdin", "resize"]) streams.get(name)?.reset();
+  for (const name of ["stdout", "stderr", "error"]) await endStream(streams.get(name));
+}
+
+/** All others reset every stream that they have not ended; that of the status is one of these. */
+function resetStreams(streams: Streams, ended: readonly string[]): void {
+  for (const [name, stream] of streams) if (!ended.includes(name)) stream.reset();
 }
 
 function expectedStreams({ wanted }: ProcessSession, resizes: boolean): number {

@@ -16,10 +16,10 @@ export interface StatusSubject {
 /** The version 4 status: a JSON object, also for success. */
 export function statusJson(outcome: ExecOutcome, subject: StatusSubject): string {
   const message = statusText(outcome, subject);
-  if (message === "") return JSON.stringify({ metadata: {}, status: "Success" });
+  if (message === "") return goJson({ metadata: {}, status: "Success" });
   if ("error" in outcome) {
     const causes = [{ message: failureText(outcome.error, subject) }];
-    return JSON.stringify({
+    return goJson({
       metadata: {},
       status: "Failure",
       message,
@@ -28,13 +28,21 @@ export function statusJson(outcome: ExecOutcome, subject: StatusSubject): string
       code: 500,
     });
   }
-  return JSON.stringify({
+  return goJson({
     metadata: {},
     status: "Failure",
     message,
     reason: "NonZeroExitCode",
     details: { causes: [{ reason: "ExitCode", message: String(outcome.exitCode) }] },
   });
+}
+
+/** JSON with what HTML and JavaScript could misread escaped, as Go writes it. */
+function goJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** The status of versions 1 to 3: a text for a failure, nothing for success. */
