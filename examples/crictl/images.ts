@@ -1,5 +1,6 @@
 /** crictl images, inspecti, imagefsinfo, pull, rmi: the images of a node. */
 import {
+  CriError,
   explainRemoveImage,
   imageStatus,
   inspectImage,
@@ -16,7 +17,12 @@ await onNode(async ({ cri, image }) => {
   // Credentials come from a function, asked for each image that is pulled.
   const credentials = (name: string) =>
     name.startsWith("registry.example/") ? parseCreds("me:secret") : undefined;
-  console.log("pulled:", await pullImage(cri, image, { credentials, timeoutMs: 60_000 }));
+  try {
+    console.log("pulled:", await pullImage(cri, image, { credentials, timeoutMs: 60_000 }));
+  } catch (error) {
+    if (!(error instanceof CriError)) throw error;
+    console.log("not pulled:", error.reason ?? error.code, error.details);
+  }
 
   for (const each of await listImages(cri, { filters: ["dangling=false"] })) {
     console.log(
