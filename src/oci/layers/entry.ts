@@ -77,7 +77,7 @@ export function entryNameText(bytes: Uint8Array): string {
   return text;
 }
 
-/** The bytes of a name: the text itself where it is UTF-8, else what {@link entryNameText} was given. */
+/** The bytes of a name: the text itself where it is UTF-8, else those that it was read from. */
 export function entryNameBytes(text: string): string | Buffer {
   if (!LONE_SURROGATE.test(text)) return text;
   const parts: Buffer[] = [];

@@ -11,15 +11,22 @@ import type { Manifest } from "../manifest.ts";
 import type { Mounter, Pusher, ReadStore, ReferrerLister, Tagger } from "../store.ts";
 
 /** Where {@link copyImage} reads. `referrers` is needed only where referrers are asked for. */
-export interface CopySource extends ReadStore, Partial<ReferrerLister> {
+export interface CopySource extends ReadStore {
+  /** As of a {@link ReferrerLister}. */
+  readonly referrers?: ReferrerLister["referrers"] | undefined;
   /** Full name of the repository, where it is one: blobs are then mounted into a neighbour. */
   readonly name?: string | undefined;
 }
 
 /** Where {@link copyImage} writes. What is optional is used where it is there. */
-export interface CopyTarget extends Pusher, Partial<Tagger>, Partial<Mounter> {
+export interface CopyTarget extends Pusher {
+  /** As of a {@link Tagger}. */
+  readonly tag?: Tagger["tag"] | undefined;
+  /** As of a {@link Mounter}. */
+  readonly mount?: Mounter["mount"] | undefined;
   /** Full name of the repository, where it is one. */
   readonly name?: string | undefined;
+  /** Whether the content of a descriptor is there. */
   exists?(descriptor: Descriptor, options?: SignalOptions): Promise<boolean> | boolean;
   /** Lists a manifest that gets no name: a layout. */
   addEntry?(descriptor: Descriptor, options?: SignalOptions): Promise<void>;

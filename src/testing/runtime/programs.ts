@@ -12,7 +12,7 @@ import { runScript } from "./shell.ts";
  * - `true`, `false`, `pause`, `sleep SECONDS|infinity`, `yes [WORD …]`, `exit [CODE]`
  * - `echo [-n] [WORD …]`, `printenv [NAME …]`, `pwd`
  * - `cat`: stdin to stdout; files do not exist
- * - `sh`: `sh -c SCRIPT`, and a script on stdin; see {@link runScript} for the little that it understands
+ * - `sh`: `sh -c SCRIPT`, and a script on stdin; it knows commands with `;`, `&&`, `||` and `>&2`
  */
 export function defaultPrograms(): Record<string, RuntimeProgram> {
   const programs: Record<string, RuntimeProgram> = {
