@@ -72,8 +72,16 @@ export function repositoryAccess(
 }
 
 /** URL below the repository. The parts are checked names, tags and digests only. */
-export function repositoryUrl({ registry, endpoint, path }: RepositoryPlace, rest: string): URL {
-  const url = new URL(`${endpoint ? endpoint.root.pathname : "/v2"}/${path}/${rest}`, registry);
+export function repositoryUrl(
+  { registry, endpoint, path }: Pick<RepositoryPlace, "registry" | "endpoint" | "path">,
+  rest: string,
+): URL {
+  // Set and not resolved: a path that begins with two slashes would be read as a host.
+  const [below = "", query = ""] = rest.split("?", 2);
+  const url = new URL(registry);
+  const root = endpoint ? endpoint.root.pathname.replace(/\/+$/, "") : "/v2";
+  url.pathname = `${root}/${path}/${below}`;
+  url.search = query;
   if (endpoint?.namespace !== undefined) url.searchParams.append("ns", endpoint.namespace);
   return url;
 }
