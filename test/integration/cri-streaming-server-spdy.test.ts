@@ -310,6 +310,12 @@ test("port-forward: half of a pair is told when its time is over, and nothing is
   await assertNothingLeft(before);
 });
 
+test("port-forward: half of a pair that never gets its other half leaves nothing when the client goes", async () => {
+  const before = countResources();
+  await frames(portForwardUrl(server), PORT_FORWARD, pair("7001").slice(0, 1), [], 50);
+  await assertNothingLeft(before);
+});
+
 test("port-forward takes no other protocol", async () => {
   assert.deepEqual((await talkSpdy(portForwardUrl(server), [V4], [])).slice(0, 3), [
     "403",
