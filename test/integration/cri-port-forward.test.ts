@@ -17,7 +17,8 @@ async function echo(_request: unknown, port: number, connection: Duplex): Promis
     await once(connection, "finish");
     return;
   }
-  for await (const chunk of connection) {
+  // Node 22 ends the writing side with the reading, unless it is told not to.
+  for await (const chunk of connection.iterator({ destroyOnReturn: false })) {
     if (!connection.write(chunk)) await once(connection, "drain");
   }
   connection.end();
