@@ -86,17 +86,18 @@ export function needsSignatures(requirements: readonly PolicyRequirement[]): boo
  * Whether an image meets the requirements that a policy has for it.
  *
  * Requirements are evaluated in order, and the first that is not met ends the evaluation. For each, the
- * relevant signatures are tried in order, and the first that is accepted ends the search.
+ * relevant signatures are tried in order, and the first that is accepted ends the search. A promise, since
+ * reading OpenPGP keys takes a library that is loaded when it is first needed.
  *
  * @throws {PolicyError} `ERR_POLICY_UNSUPPORTED` where an OpenPGP signature would have to be checked, or where
  * signatures of the format needed were not looked for.
  */
-export function evaluateRequirements(
+export async function evaluateRequirements(
   policy: Policy,
   image: PolicyImage,
   evidence: Evidence,
   { requireSignatureVerification = false }: EvaluateOptions = {},
-): Evaluation {
+): Promise<Evaluation> {
   const { requirements, ...trace } = selectRequirements(policy, image.lookup);
   const results: RequirementResult[] = [];
   const reject = (reason: string, errorClass: PolicyErrorClass): Evaluation => ({
@@ -110,7 +111,7 @@ export function evaluateRequirements(
     return reject("List of verification policy requirements must not be empty", "policy-requirement");
   }
   for (const requirement of requirements) {
-    const result = evaluateRequirement(requirement, image, evidence);
+    const result = await evaluateRequirement(requirement, image, evidence);
     results.push(result);
     if (result.kind !== "met") return reject(result.reason, result.errorClass);
   }
@@ -125,11 +126,11 @@ export function evaluateRequirements(
   return { kind: "allowed", ...trace, requirements: results };
 }
 
-function evaluateRequirement(
+async function evaluateRequirement(
   requirement: PolicyRequirement,
   image: PolicyImage,
   evidence: Evidence,
-): RequirementResult {
+): Promise<RequirementResult> {
   const { type } = requirement;
   switch (type) {
     case "insecureAcceptAnything":

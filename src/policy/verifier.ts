@@ -95,7 +95,7 @@ export function createVerifier(given: Policy, options: VerifierOptions): Verifie
         : { signatures: [], reports: [] };
       const file = await readTrustFiles(signatures.length > 0 ? requirements : [], readFile, { signal });
       signal?.throwIfAborted();
-      const evaluation = evaluateRequirements(
+      const evaluation = await evaluateRequirements(
         policy,
         image,
         { manifest: resolved.manifest, signatures, completeFormats, file, now: now() / 1000 },

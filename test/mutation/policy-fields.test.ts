@@ -76,25 +76,25 @@ const byPki: Decision = {
   }),
 };
 
-test("CVE-2026-48815: the unchanged policies accept, for what follows", () => {
-  for (const decision of [byKey, byFulcio, byPki]) assert.equal(decide(decision).kind, "allowed");
+test("CVE-2026-48815: the unchanged policies accept, for what follows", async () => {
+  for (const decision of [byKey, byFulcio, byPki]) assert.equal((await decide(decision)).kind, "allowed");
 });
 
 /** A policy that is not even read refuses too. */
-function refuses(decision: Decision, members: Record<string, unknown>, label: string): void {
+async function refuses(decision: Decision, members: Record<string, unknown>, label: string): Promise<void> {
   const requirement: Record<string, unknown> = { ...decision.requirement, ...members };
   for (const [name, value] of Object.entries(requirement)) if (value === undefined) delete requirement[name];
   try {
-    assert.equal(decide({ ...decision, requirement }).kind, "rejected", label);
+    assert.equal((await decide({ ...decision, requirement })).kind, "rejected", label);
   } catch (error) {
     if (!isLadingError(error)) throw error;
   }
 }
 
-function accepts(decision: Decision, members: Record<string, unknown>): void {
+async function accepts(decision: Decision, members: Record<string, unknown>): Promise<void> {
   const requirement: Record<string, unknown> = { ...decision.requirement, ...members };
   for (const [name, value] of Object.entries(requirement)) if (value === undefined) delete requirement[name];
-  const { kind, ...rest } = decide({ ...decision, requirement });
+  const { kind, ...rest } = await decide({ ...decision, requirement });
   assert.equal(
     kind,
     "allowed",
@@ -109,59 +109,62 @@ const KEY_SOURCES: [name: string, path: (path: string) => unknown][] = [
   ["Datas", (path) => [base64(String(byKey.files?.[path]))]],
 ];
 
-test("keyPath, keyPaths, keyData and keyDatas each decide which key counts", () => {
+test("keyPath, keyPaths, keyData and keyDatas each decide which key counts", async () => {
   for (const [suffix, source] of KEY_SOURCES) {
     const only = (value: unknown) => ({ keyPath: undefined, [`key${suffix}`]: value });
-    accepts(byKey, only(source("/key.pem")));
+    await accepts(byKey, only(source("/key.pem")));
     for (const path of ["/other.pem", "/log.pem", "/broken.pem", "/empty.pem", "/ca.pem"]) {
-      refuses(byKey, only(source(path)), `key${suffix} ${path}`);
+      await refuses(byKey, only(source(path)), `key${suffix} ${path}`);
     }
   }
-  accepts(byKey, { keyPath: undefined, keyPaths: ["/other.pem", "/key.pem"] });
-  refuses(
+  await accepts(byKey, { keyPath: undefined, keyPaths: ["/other.pem", "/key.pem"] });
+  await refuses(
     byKey,
     { keyPath: undefined, keyPaths: ["/key.pem", "/missing.pem"] },
     "a missing key beside a good one",
   );
-  refuses(
+  await refuses(
     byKey,
     { keyPath: undefined, keyPaths: ["/key.pem", "/broken.pem"] },
     "a broken key beside a good one",
   );
-  refuses(byKey, { keyPath: undefined, keyPaths: [] }, "no keys");
-  refuses(byKey, { keyPath: "/missing.pem" }, "missing");
-  refuses(byKey, { keyPath: undefined }, "no key source");
-  refuses(byKey, { keyPaths: ["/key.pem"] }, "two key sources");
+  await refuses(byKey, { keyPath: undefined, keyPaths: [] }, "no keys");
+  await refuses(byKey, { keyPath: "/missing.pem" }, "missing");
+  await refuses(byKey, { keyPath: undefined }, "no key source");
+  await refuses(byKey, { keyPaths: ["/key.pem"] }, "two key sources");
 });
 
-test("each form of rekorPublicKey decides which log counts", () => {
+test("each form of rekorPublicKey decides which log counts", async () => {
   for (const decision of [byKey, byFulcio]) {
     for (const [suffix, source] of KEY_SOURCES) {
       const only = (value: unknown) => ({
         rekorPublicKeyPath: undefined,
         [`rekorPublicKey${suffix}`]: value,
       });
-      accepts(decision, only(source("/log.pem")));
+      await accepts(decision, only(source("/log.pem")));
       for (const path of ["/other-log.pem", "/key.pem", "/broken.pem", "/empty.pem"]) {
-        refuses(decision, only(source(path)), `rekorPublicKey${suffix} ${path}`);
+        await refuses(decision, only(source(path)), `rekorPublicKey${suffix} ${path}`);
       }
     }
-    accepts(decision, { rekorPublicKeyPath: undefined, rekorPublicKeyPaths: ["/other-log.pem", "/log.pem"] });
-    refuses(
+    await accepts(decision, {
+      rekorPublicKeyPath: undefined,
+      rekorPublicKeyPaths: ["/other-log.pem", "/log.pem"],
+    });
+    await refuses(
       decision,
       { rekorPublicKeyPath: undefined, rekorPublicKeyPaths: ["/log.pem", "/missing"] },
       "missing",
     );
-    refuses(decision, { rekorPublicKeyPaths: ["/log.pem"] }, "two log sources");
+    await refuses(decision, { rekorPublicKeyPaths: ["/log.pem"] }, "two log sources");
   }
-  refuses(byFulcio, { rekorPublicKeyPath: undefined }, "fulcio without a log");
-  refuses(byPki, { rekorPublicKeyPath: "/log.pem" }, "pki with a log");
+  await refuses(byFulcio, { rekorPublicKeyPath: undefined }, "fulcio without a log");
+  await refuses(byPki, { rekorPublicKeyPath: "/log.pem" }, "pki with a log");
 });
 
-test("a log that is required must have the signature", () => {
+test("a log that is required must have the signature", async () => {
   const unlogged = signImage({ reference: `${NAME}:1`, digest, signer: key });
-  refuses({ ...byKey, signature: unlogged }, {}, "not logged");
-  accepts({ ...byKey, signature: unlogged }, { rekorPublicKeyPath: undefined });
+  await refuses({ ...byKey, signature: unlogged }, {}, "not logged");
+  await accepts({ ...byKey, signature: unlogged }, { rekorPublicKeyPath: undefined });
 });
 
 /** Texts that a careless comparison takes for the wanted one. */
@@ -194,10 +197,10 @@ function lookalikes(wanted: string): string[] {
   ].filter((text) => text !== wanted);
 }
 
-test("subjectEmail and oidcIssuer of fulcio are compared exactly", () => {
+test("subjectEmail and oidcIssuer of fulcio are compared exactly", async () => {
   const { fulcio } = byFulcio.requirement as { fulcio: object };
   for (const subjectEmail of [...lookalikes(EMAIL), "", EMAIL.replace("+ci", "")]) {
-    refuses(byFulcio, { fulcio: { ...fulcio, subjectEmail } }, JSON.stringify(subjectEmail));
+    await refuses(byFulcio, { fulcio: { ...fulcio, subjectEmail } }, JSON.stringify(subjectEmail));
   }
   for (const oidcIssuer of [
     ...lookalikes(DEFAULT_OIDC_ISSUER),
@@ -205,67 +208,67 @@ test("subjectEmail and oidcIssuer of fulcio are compared exactly", () => {
     `${DEFAULT_OIDC_ISSUER}/`,
     DEFAULT_OIDC_ISSUER.replace("https", "http"),
   ]) {
-    refuses(byFulcio, { fulcio: { ...fulcio, oidcIssuer } }, JSON.stringify(oidcIssuer));
+    await refuses(byFulcio, { fulcio: { ...fulcio, oidcIssuer } }, JSON.stringify(oidcIssuer));
   }
 });
 
-test("the certificate's names are compared exactly too, whichever side is odd", () => {
+test("the certificate's names are compared exactly too, whichever side is odd", async () => {
   const ascii = /^[\0-\x7f]*$/;
   for (const email of lookalikes(EMAIL).filter((text) => ascii.test(text))) {
     const signer = authorities.issue(email);
     const signature = signImage({ reference: `${NAME}:1`, digest, signer, authorities });
-    refuses({ ...byFulcio, signature }, {}, JSON.stringify(email));
+    await refuses({ ...byFulcio, signature }, {}, JSON.stringify(email));
   }
   for (const oidcIssuer of lookalikes(DEFAULT_OIDC_ISSUER)) {
     const signer = authorities.issue(EMAIL, { oidcIssuer });
     const signature = signImage({ reference: `${NAME}:1`, digest, signer, authorities });
-    refuses({ ...byFulcio, signature }, {}, JSON.stringify(oidcIssuer));
+    await refuses({ ...byFulcio, signature }, {}, JSON.stringify(oidcIssuer));
   }
 });
 
-test("caPath and caData of fulcio decide which authority counts", () => {
+test("caPath and caData of fulcio decide which authority counts", async () => {
   const { caPath, ...fulcio } = byFulcio.requirement["fulcio"] as { caPath: string };
   const data = (path: string) => base64(String(byKey.files?.[path]));
-  accepts(byFulcio, { fulcio: { ...fulcio, caData: data("/ca.pem") } });
+  await accepts(byFulcio, { fulcio: { ...fulcio, caData: data("/ca.pem") } });
   assert.equal(caPath, "/ca.pem");
   for (const path of ["/other-ca.pem", "/key.pem", "/empty.pem"]) {
-    refuses(byFulcio, { fulcio: { ...fulcio, caPath: path } }, `caPath ${path}`);
-    refuses(byFulcio, { fulcio: { ...fulcio, caData: data(path) } }, `caData ${path}`);
+    await refuses(byFulcio, { fulcio: { ...fulcio, caPath: path } }, `caPath ${path}`);
+    await refuses(byFulcio, { fulcio: { ...fulcio, caData: data(path) } }, `caData ${path}`);
   }
-  refuses(byFulcio, { fulcio }, "no authority");
-  refuses(byFulcio, { fulcio: { ...fulcio, caPath: "/missing.pem" } }, "missing");
-  refuses(byFulcio, { fulcio: { ...fulcio, caPath, caData: data("/ca.pem") } }, "both");
+  await refuses(byFulcio, { fulcio }, "no authority");
+  await refuses(byFulcio, { fulcio: { ...fulcio, caPath: "/missing.pem" } }, "missing");
+  await refuses(byFulcio, { fulcio: { ...fulcio, caPath, caData: data("/ca.pem") } }, "both");
 });
 
-test("each member of pki decides", () => {
+test("each member of pki decides", async () => {
   const pki = byPki.requirement["pki"] as Record<string, unknown>;
   const data = (path: string) => base64(String(byKey.files?.[path]));
   const { caRootsPath: _, ...withoutRoots } = pki;
   const { caIntermediatesPath: __, ...withoutIntermediates } = pki;
-  accepts(byPki, { pki: { ...withoutRoots, caRootsData: data("/ca.pem") } });
-  accepts(byPki, { pki: { ...withoutIntermediates, caIntermediatesData: data("/intermediate.pem") } });
+  await accepts(byPki, { pki: { ...withoutRoots, caRootsData: data("/ca.pem") } });
+  await accepts(byPki, { pki: { ...withoutIntermediates, caIntermediatesData: data("/intermediate.pem") } });
   for (const path of ["/other-ca.pem", "/key.pem", "/empty.pem", "/missing.pem"]) {
-    refuses(byPki, { pki: { ...pki, caRootsPath: path } }, `caRootsPath ${path}`);
+    await refuses(byPki, { pki: { ...pki, caRootsPath: path } }, `caRootsPath ${path}`);
   }
-  refuses(byPki, { pki: { ...withoutRoots, caRootsData: data("/other-ca.pem") } }, "caRootsData");
+  await refuses(byPki, { pki: { ...withoutRoots, caRootsData: data("/other-ca.pem") } }, "caRootsData");
   for (const path of ["/other-ca.pem", "/key.pem", "/empty.pem", "/missing.pem"]) {
-    refuses(byPki, { pki: { ...pki, caIntermediatesPath: path } }, `caIntermediatesPath ${path}`);
+    await refuses(byPki, { pki: { ...pki, caIntermediatesPath: path } }, `caIntermediatesPath ${path}`);
   }
   const data2 = { ...withoutIntermediates, caIntermediatesData: data("/other-ca.pem") };
-  refuses(byPki, { pki: data2 }, "caIntermediatesData");
-  refuses(byPki, { pki: withoutIntermediates }, "no intermediates anywhere");
-  refuses(byPki, { pki: withoutRoots }, "no roots");
+  await refuses(byPki, { pki: data2 }, "caIntermediatesData");
+  await refuses(byPki, { pki: withoutIntermediates }, "no intermediates anywhere");
+  await refuses(byPki, { pki: withoutRoots }, "no roots");
   for (const subjectEmail of lookalikes(EMAIL)) {
-    refuses(byPki, { pki: { ...pki, subjectEmail } }, JSON.stringify(subjectEmail));
+    await refuses(byPki, { pki: { ...pki, subjectEmail } }, JSON.stringify(subjectEmail));
   }
   // Host names compare without regard to ASCII case, and a final dot says nothing; all else counts.
   for (const subjectHostname of lookalikes(HOST).filter((host) => host.toLowerCase() !== HOST)) {
-    refuses(byPki, { pki: { ...pki, subjectHostname } }, JSON.stringify(subjectHostname));
+    await refuses(byPki, { pki: { ...pki, subjectHostname } }, JSON.stringify(subjectHostname));
   }
-  accepts(byPki, { pki: { ...pki, subjectHostname: HOST.toUpperCase() } });
+  await accepts(byPki, { pki: { ...pki, subjectHostname: HOST.toUpperCase() } });
 });
 
-test("each type of signedIdentity refuses what it does not name", () => {
+test("each type of signedIdentity refuses what it does not name", async () => {
   const identities: [identity: Record<string, string>, accepted: string[], refused: string[]][] = [
     [
       { type: "matchExact" },
@@ -307,44 +310,44 @@ test("each type of signedIdentity refuses what it does not name", () => {
       for (const reference of list) {
         const signature = signImage({ reference, digest, signer: key, authorities });
         const requirement = { ...byKey.requirement, signedIdentity };
-        const evaluation = decide({ ...byKey, signature, requirement });
+        const evaluation = await decide({ ...byKey, signature, requirement });
         assert.equal(evaluation.kind, kind, `${JSON.stringify(signedIdentity)} ${JSON.stringify(reference)}`);
       }
     }
   }
 });
 
-test("the default identity refuses a signature without a tag, and is the same as none given", () => {
+test("the default identity refuses a signature without a tag, and is the same as none given", async () => {
   const bare = signImage({ reference: NAME, digest, signer: key, authorities });
-  refuses({ ...byKey, signature: bare }, { signedIdentity: undefined }, "name only");
-  accepts(byKey, { signedIdentity: undefined });
+  await refuses({ ...byKey, signature: bare }, { signedIdentity: undefined }, "name only");
+  await accepts(byKey, { signedIdentity: undefined });
 });
 
-test("unknown, repeated and misspelt members are refused", () => {
+test("unknown, repeated and misspelt members are refused", async () => {
   for (const extra of ["KeyPath", "keypath", "subjectRegExp", "keyType", "unknown"]) {
-    refuses(byKey, { [extra]: "x" }, extra);
+    await refuses(byKey, { [extra]: "x" }, extra);
   }
   const fulcio = byFulcio.requirement["fulcio"] as object;
   for (const extra of ["subjectURI", "subjectEmails", "SubjectEmail", "oidcissuer"]) {
-    refuses(byFulcio, { fulcio: { ...fulcio, [extra]: "x" } }, extra);
+    await refuses(byFulcio, { fulcio: { ...fulcio, [extra]: "x" } }, extra);
   }
   const pki = byPki.requirement["pki"] as object;
   for (const extra of ["subjectURI", "oidcIssuer", "caPath"])
-    refuses(byPki, { pki: { ...pki, [extra]: "x" } }, extra);
-  refuses(
+    await refuses(byPki, { pki: { ...pki, [extra]: "x" } }, extra);
+  await refuses(
     byKey,
     { signedIdentity: { type: "matchRepository", dockerRepository: NAME } },
     "member of another type",
   );
 });
 
-test("requirements that no signature meets", () => {
-  refuses(
+test("requirements that no signature meets", async () => {
+  await refuses(
     byKey,
     { type: "reject", keyPath: undefined, rekorPublicKeyPath: undefined, signedIdentity: undefined },
     "",
   );
-  refuses(
+  await refuses(
     { ...byKey, requirement: { type: "signedBaseLayer", baseLayerIdentity: { type: "matchExact" } } },
     {},
     "signedBaseLayer",

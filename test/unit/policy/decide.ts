@@ -21,14 +21,14 @@ export interface Decision {
 }
 
 /** What comes out; errors of reading the policy are thrown. */
-export function decide({
+export async function decide({
   requirement,
   signature,
   manifest,
   reference,
   files = {},
   now,
-}: Decision): Evaluation {
+}: Decision): Promise<Evaluation> {
   return evaluateRequirements(
     parsePolicy(JSON.stringify({ default: [requirement] })),
     dockerImage(parseImageReference(reference)),

@@ -53,86 +53,89 @@ const simple = {
   signature: { format: "simple-signing" as const, content: Buffer.from("x") },
 };
 
-test("all requirements must be met, each by whatever signature", () => {
-  assert.equal(evaluate([by(first), by(second)]).kind, "allowed");
-  assert.equal(evaluate([by(first), by(third)]).kind, "rejected");
-  assert.equal(evaluate([by(third), by(first)]).kind, "rejected");
-  assert.equal(evaluate([ANY, by(first), ANY]).kind, "allowed");
+test("all requirements must be met, each by whatever signature", async () => {
+  assert.equal((await evaluate([by(first), by(second)])).kind, "allowed");
+  assert.equal((await evaluate([by(first), by(third)])).kind, "rejected");
+  assert.equal((await evaluate([by(third), by(first)])).kind, "rejected");
+  assert.equal((await evaluate([ANY, by(first), ANY])).kind, "allowed");
 });
 
-test("the first requirement that is not met ends the evaluation", () => {
-  const evaluation = evaluate([ANY, REJECT, by(third)]);
+test("the first requirement that is not met ends the evaluation", async () => {
+  const evaluation = await evaluate([ANY, REJECT, by(third)]);
   assert.ok(evaluation.kind === "rejected");
   assert.equal(evaluation.reason, `Running image docker://${NAME}:1 is rejected by policy.`);
   assert.deepEqual(
     evaluation.requirements.map(({ kind, type }) => `${type} ${kind}`),
     ["insecureAcceptAnything met", "reject failed"],
   );
-  assert.equal(evaluate([REJECT, ANY]).kind, "rejected");
+  assert.equal((await evaluate([REJECT, ANY])).kind, "rejected");
 });
 
-test("an empty list allows nothing", () => {
+test("an empty list allows nothing", async () => {
   const policy: Policy = { default: [], transports: new Map() };
-  const evaluation = evaluateRequirements(policy, image, evidence);
+  const evaluation = await evaluateRequirements(policy, image, evidence);
   assert.ok(evaluation.kind === "rejected");
   assert.equal(evaluation.reason, "List of verification policy requirements must not be empty");
 });
 
-test("a requirement that no policy can hold is a mistake of the caller, never met", () => {
+test("a requirement that no policy can hold is a mistake of the caller, never met", async () => {
   const policy = { default: [{ type: "allow" }], transports: new Map() } as unknown as Policy;
-  assert.throws(() => evaluateRequirements(policy, image, evidence), TypeError);
+  await assert.rejects(evaluateRequirements(policy, image, evidence), TypeError);
 });
 
-test("evaluation is the same every time", () => {
-  assert.deepEqual(evaluate([by(first), by(third)]), evaluate([by(first), by(third)]));
+test("evaluation is the same every time", async () => {
+  assert.deepEqual(await evaluate([by(first), by(third)]), await evaluate([by(first), by(third)]));
 });
 
-test("signedBy never gets a verdict that was not made", () => {
-  assert.throws(() => evaluate([SIGNED_BY], { signatures: [simple] }), { code: "ERR_POLICY_UNSUPPORTED" });
-  assert.throws(() => evaluate([SIGNED_BY], { signatures: [], completeFormats: ["sigstore-json"] }), {
+test("signedBy never gets a verdict that was not made", async () => {
+  await assert.rejects(evaluate([SIGNED_BY], { signatures: [simple] }), { code: "ERR_POLICY_UNSUPPORTED" });
+  await assert.rejects(evaluate([SIGNED_BY], { signatures: [], completeFormats: ["sigstore-json"] }), {
     code: "ERR_POLICY_UNSUPPORTED",
   });
   // A sigstore signature is none for it.
-  const unsigned = evaluate([SIGNED_BY]);
+  const unsigned = await evaluate([SIGNED_BY]);
   assert.equal(
     unsigned.kind === "rejected" && unsigned.reason,
     "A signature was required, but no signature exists",
   );
-  const reasonOf = (members: object) => {
-    const evaluation = evaluate([{ type: "signedBy", ...members }], { signatures: [simple] });
+  const reasonOf = async (members: object) => {
+    const evaluation = await evaluate([{ type: "signedBy", ...members }], { signatures: [simple] });
     assert.ok(evaluation.kind === "rejected");
     return `${evaluation.errorClass}: ${evaluation.reason}`;
   };
   assert.equal(
-    reasonOf({ keyType: "X509Certificates", keyPath: "/missing" }),
+    await reasonOf({ keyType: "X509Certificates", keyPath: "/missing" }),
     'other: Unimplemented "keyType" value "X509Certificates"',
   );
-  assert.equal(reasonOf({ keyType: "GPGKeys", keyPath: "/missing" }), "other: no such file: /missing");
-  assert.equal(reasonOf({ keyType: "GPGKeys", keyPaths: [] }), "policy-requirement: No public keys imported");
-  assert.equal(reasonOf({ keyType: "GPGKeys", keyData: "" }), "policy-requirement: No public keys imported");
+  assert.equal(await reasonOf({ keyType: "GPGKeys", keyPath: "/missing" }), "other: no such file: /missing");
+  assert.equal(
+    await reasonOf({ keyType: "GPGKeys", keyPaths: [] }),
+    "policy-requirement: No public keys imported",
+  );
+  assert.equal(
+    await reasonOf({ keyType: "GPGKeys", keyData: "" }),
+    "policy-requirement: No public keys imported",
+  );
 });
 
-test("simple signatures are counted where sigstore ones are wanted", () => {
-  const evaluation = evaluate([by(first)], { signatures: [simple, simple] });
+test("simple signatures are counted where sigstore ones are wanted", async () => {
+  const evaluation = await evaluate([by(first)], { signatures: [simple, simple] });
   assert.equal(
     evaluation.kind === "rejected" && evaluation.reason,
     "A signature was required, but no signature exists (2 non-sigstore signatures, 0 sigstore non-signature attachments)",
   );
 });
 
-test("errors that are not reasons to reject come out, and are no verdict", () => {
+test("errors that are not reasons to reject come out, and are no verdict", async () => {
   const fault = new Error("a fault");
   const file = () => {
     throw fault;
   };
   const requirement = { type: "sigstoreSigned", keyPath: "/k" };
-  assert.throws(
-    () => evaluate([requirement], { file }),
-    (error) => error === fault,
-  );
+  await assert.rejects(evaluate([requirement], { file }), (error) => error === fault);
 });
 
-test("whether signatures are needed", () => {
+test("whether signatures are needed", async () => {
   const needs = (...requirements: object[]) =>
     needsSignatures(parsePolicy(JSON.stringify({ default: requirements })).default);
   assert.equal(needs(ANY), false);

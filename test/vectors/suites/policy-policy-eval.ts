@@ -13,7 +13,7 @@ import type { VectorSuite } from "../suite.ts";
 const NOW = Date.UTC(2026, 5, 1) / 1000;
 
 const suite: VectorSuite = {
-  run({ input }, { base }) {
+  async run({ input }, { base }) {
     const given = input["requirement"];
     const policy = parsePolicy(
       JSON.stringify(
@@ -22,7 +22,7 @@ const suite: VectorSuite = {
     );
     const directory = join(base, String(input["imageDir"]));
     try {
-      const evaluation = evaluateRequirements(
+      const evaluation = await evaluateRequirements(
         policy,
         dockerImage(withDefaultTag(parseImageReference(String(input["imageReference"])))),
         {

@@ -15,14 +15,14 @@ interface GivenSignature {
 }
 
 const suite: VectorSuite = {
-  run({ input }, { base }) {
+  async run({ input }, { base }) {
     const policy = parsePolicy(JSON.stringify({ default: [input["requirement"]] }));
     const { mimeType, payloadBase64, annotations } = input["signature"] as unknown as GivenSignature;
     const name = input["imageReference"];
     const named = dockerImage(
       withDefaultTag(parseImageReference(typeof name === "string" ? name : "without.example/reference")),
     );
-    const evaluation = evaluateRequirements(
+    const evaluation = await evaluateRequirements(
       policy,
       typeof name === "string" ? named : { ...named, reference: undefined },
       {
