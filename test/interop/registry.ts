@@ -5,11 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestAlgorithm, digestHex, parseDigest } from "../../src/core/digest.ts";
 import { freePort, startDaemon, waitFor, whyNoPrograms } from "./process.ts";
+import { startTokenServer } from "./token-server.ts";
 
 /** Options of {@link startDockerRegistry}. */
 export interface StartDockerRegistryOptions {
   /** Passwords by user name. Without any, the registry takes everything from everybody. */
   users?: Readonly<Record<string, string>> | undefined;
+  /** How users are known: by Basic, the default, or by tokens of a server of its own. */
+  auth?: "basic" | "token" | undefined;
 }
 
 /** A registry that runs. */
@@ -23,8 +26,8 @@ export interface DockerRegistry {
 }
 
 /** Why no registry can be started here; undefined if one can. */
-export function whyNoDockerRegistry({ users }: StartDockerRegistryOptions = {}): string | undefined {
-  return whyNoPrograms("docker-registry", ...(users ? ["htpasswd"] : []));
+export function whyNoDockerRegistry({ users, auth }: StartDockerRegistryOptions = {}): string | undefined {
+  return whyNoPrograms("docker-registry", ...(users && auth !== "token" ? ["htpasswd"] : []));
 }
 
 /** Starts a registry with empty storage in a folder of its own. */
@@ -33,6 +36,8 @@ export async function startDockerRegistry(options: StartDockerRegistryOptions = 
   const host = `127.0.0.1:${await freePort()}`;
   const storage = join(folder, "storage");
   await mkdir(storage);
+  const { users = {}, auth = "basic" } = options;
+  const tokens = auth === "token" ? await startTokenServer(folder, users) : undefined;
   const config = {
     version: "0.1",
     log: { level: "error", accesslog: { disabled: true } },
@@ -42,13 +47,14 @@ export async function startDockerRegistry(options: StartDockerRegistryOptions = 
       maintenance: { uploadpurging: { enabled: false } },
     },
     http: { addr: host, secret: "test" },
-    ...(options.users ? { auth: await passwordFile(folder, options.users) } : {}),
+    ...(options.users ? { auth: tokens?.auth ?? (await passwordFile(folder, users)) } : {}),
   };
   // YAML is a superset of JSON.
   await writeFile(join(folder, "config.yml"), JSON.stringify(config));
   const daemon = startDaemon("docker-registry", ["serve", join(folder, "config.yml")], join(folder, "log"));
   const stop = async () => {
     await daemon.stop();
+    await tokens?.stop();
     await rm(folder, { recursive: true, force: true });
   };
   try {
