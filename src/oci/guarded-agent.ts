@@ -7,10 +7,10 @@
 import { lookup as dnsLookup, type LookupAddress } from "node:dns";
 import type { LookupFunction } from "node:net";
 import type { SecureContextOptions } from "node:tls";
-import { Agent } from "undici";
 import { type AddressKind, addressKind, hostAddress } from "./address.ts";
 import { OciError } from "./errors.ts";
 import { isAllowedKind } from "./trust.ts";
+import { Agent } from "./undici/index.ts";
 
 /** How connections are made. */
 export interface AgentOptions {

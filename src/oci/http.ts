@@ -5,10 +5,11 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { Readable } from "node:stream";
-import { type Dispatcher, request as undiciRequest } from "undici";
+import type { Dispatcher } from "undici";
 import type { ByteStream } from "../core/bytes.ts";
 import { isLadingError } from "../core/errors.ts";
 import { OciError } from "./errors.ts";
+import { request as undiciRequest } from "./undici/index.ts";
 import { displayUrl } from "./url.ts";
 
 /** A request to one URL. */

@@ -1,0 +1,12 @@
+/**
+ * undici, loaded without a change to the `fetch` of the process.
+ *
+ * @module
+ */
+// In this order, since it is the order in which modules are evaluated.
+import { restoreFetch } from "./before.ts";
+import { Agent, request } from "./package.ts";
+
+restoreFetch();
+
+export { Agent, request };

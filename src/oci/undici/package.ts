@@ -1,0 +1,6 @@
+/**
+ * What is used of undici: import it from this folder's index, not from the package.
+ *
+ * @module
+ */
+export { Agent, request } from "undici";
