@@ -118,6 +118,7 @@ export async function decompress(
   const options = { chunkSize: CHUNK_BYTES };
   const unpacker = compression === "gzip" ? createGunzip(options) : createZstdDecompress(options);
   let total = 0;
+  let failure: unknown;
   try {
     await pipeline(
       Readable.from(source, { objectMode: false }),
@@ -125,15 +126,22 @@ export async function decompress(
       async (pieces: AsyncIterable<Uint8Array>) => {
         for await (const piece of pieces) {
           total += piece.byteLength;
-          if (total > maxBytes)
-            throw new CoreError("ERR_TOO_LARGE", `unpacks to more than ${maxBytes} bytes`);
-          await take(piece);
+          try {
+            if (total > maxBytes)
+              throw new CoreError("ERR_TOO_LARGE", `unpacks to more than ${maxBytes} bytes`);
+            await take(piece);
+          } catch (error) {
+            failure = error;
+            throw error;
+          }
         }
       },
       signal ? { signal } : {},
     );
   } catch (error) {
     signal?.throwIfAborted();
+    // The pipeline of Node 22 may tell its own undoing instead of the cause.
+    if (failure !== undefined) throw failure;
     const zlib = error instanceof Error && "code" in error && /^(Z_|ZSTD_|ERR_)/.test(String(error.code));
     if (!zlib || error instanceof OciError || error instanceof CoreError) throw error;
     throw new OciError(code, `damaged ${compression} content: ${(error as Error).message}`, { cause: error });
