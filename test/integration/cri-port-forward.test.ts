@@ -17,8 +17,7 @@ async function echo(_request: unknown, port: number, connection: Duplex): Promis
     await once(connection, "finish");
     return;
   }
-  // Node 22 ends the writing side with the reading, unless it is told not to.
-  for await (const chunk of connection.iterator({ destroyOnReturn: false })) {
+  for await (const chunk of connection) {
     if (!connection.write(chunk)) await once(connection, "drain");
   }
   connection.end();

@@ -23,6 +23,8 @@ export function createForwardedConnection(
   let more: () => void = () => {};
   let ended = false;
   const duplex = new Duplex({
+    // Reading to the end would else take the writing side along on Node 22. Destroyed when its handler is done.
+    autoDestroy: false,
     read: () => more(),
     write(chunk: Buffer, _encoding, done) {
       write(chunk).then(() => done(), done);
