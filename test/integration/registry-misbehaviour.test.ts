@@ -286,7 +286,8 @@ test("bodies break off, fall silent or drip", async (t) => {
     ["end", "end"],
     ["reset", "reset"],
   ] as const) {
-    const cut = await met(t, { cutAt: 42, cutBy: how });
+    // Slow enough for the reset to come alone: one that comes with the last bytes looks like an end on Node 22.
+    const cut = await met(t, { cutAt: 42, cutBy: how, bytesPerSecond: 4200 });
     assert.ok(cut.lines.includes("content-length: 100"));
     assert.equal(cut.ended, ended);
     if (how === "end") assert.equal(cut.body, content.toString().slice(0, 42));
