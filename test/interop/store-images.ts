@@ -1,6 +1,7 @@
 /** Images that lading and its peers hand to each other, and what they must agree on. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -25,7 +26,10 @@ import { hostArchitecture } from "./images.ts";
 import { runProgram } from "./process.ts";
 
 /** What the images of {@link sampleImage} are for. */
-export const PLATFORM = { os: "linux", architecture: hostArchitecture() } as const;
+export const PLATFORM: { os: "linux"; architecture: string } = {
+  os: "linux",
+  architecture: hostArchitecture(),
+};
 
 /** An image of two layers, one of them not compressed. */
 export async function sampleImage(
@@ -52,9 +56,10 @@ export async function sampleIndex(): Promise<ImageGraph> {
   return packIndex(await Promise.all(entries));
 }
 
-/** A folder that goes with the test. */
+/** A folder that goes with the test. Its name is in lower case: buildah makes the name of an image of it. */
 export async function storesFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "lading-interop-stores-"));
+  const folder = join(tmpdir(), `lading-interop-stores-${randomBytes(8).toString("hex")}`);
+  await mkdir(folder, { mode: 0o700 });
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
   return folder;
 }
