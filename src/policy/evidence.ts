@@ -18,7 +18,12 @@ import type { ReadStore } from "../oci/store.ts";
 import { messageOf, PolicyError } from "./errors.ts";
 import type { CollectedSignature } from "./evaluate.ts";
 import { manifestDigest } from "./manifest-digest.ts";
-import { type SignatureSource, type SignedImage, signaturesError } from "./signature-source.ts";
+import {
+  listingOf,
+  type SignatureSource,
+  type SignedImage,
+  signaturesError,
+} from "./sources/signature-source.ts";
 import { type FileContent, sourcePaths, trustPaths } from "./trust-root.ts";
 import type { PolicyRequirement } from "./types.ts";
 import type { SourceReport } from "./verdict.ts";
@@ -116,9 +121,10 @@ export async function collectSignatures(
     const { name } = source;
     try {
       signal?.throwIfAborted();
-      const found = await raceSignal(source.list(image, { signal }), signal);
-      for (const signature of found) signatures.push({ source: name, signature });
-      reports.push({ name, found: found.length });
+      const listed = await raceSignal(source.list(image, { signal }), signal);
+      const { signatures: found, lookedAt } = listingOf(name, listed);
+      signatures.push(...found);
+      reports.push({ name, found: found.length, lookedAt });
     } catch (cause) {
       signal?.throwIfAborted();
       throw signaturesError(name, cause);

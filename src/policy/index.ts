@@ -57,13 +57,8 @@ export {
   type SimpleSignature,
   type StoredSignature,
 } from "./signature-blob.ts";
-export {
-  emptySource,
-  type SignatureSource,
-  type SignedImage,
-  sigstoreAttachments,
-} from "./signature-source.ts";
 export type { SignatureStep } from "./sigstore.ts";
+export * from "./sources/index.ts";
 export type { FileContent } from "./trust-root.ts";
 export type * from "./types.ts";
 export type * from "./verdict.ts";

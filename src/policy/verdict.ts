@@ -109,6 +109,39 @@ export interface SourceReport {
   readonly name: string;
   /** How many signatures and other attachments there are. */
   readonly found: number;
+  /** Every single place, in order, with what was passed over; empty for a source that does not tell. */
+  readonly lookedAt: readonly LookedAt[];
+}
+
+/** A single place of signatures, and what came of it. */
+export type LookedAt = LookedAndFound | LookedInVain | NotLookedAt;
+
+/** Which place it is. */
+export interface LookedAtPlace {
+  /** What kind of place it is. */
+  readonly place: "registry-extension" | "lookaside" | "sigstore-attachments" | "directory" | "referrers";
+  /** A URL without credentials and query, a path, or a repository with a tag or digest. */
+  readonly location: string;
+  /** What says that signatures are looked for there, or not: a file, with the key in it. Absent for built-in rules. */
+  readonly origin?: string | undefined;
+}
+
+/** There are signatures. */
+export interface LookedAndFound extends LookedAtPlace {
+  readonly kind: "found";
+  /** How many there are, other attachments included. */
+  readonly found: number;
+}
+
+/** The place was asked, and has none. */
+export interface LookedInVain extends LookedAtPlace {
+  readonly kind: "absent";
+}
+
+/** The place was passed over: whether it has signatures is not known. */
+export interface NotLookedAt extends LookedAtPlace {
+  readonly kind: "skipped";
+  readonly reason: string;
 }
 
 /** The image may be used. */

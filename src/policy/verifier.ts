@@ -21,7 +21,7 @@ import { criErrorMessage, pullMessage } from "./messages.ts";
 import { parsePolicy } from "./parse.ts";
 import { parseImageReference } from "./reference.ts";
 import { selectRequirements } from "./scope.ts";
-import type { SignatureSource } from "./signature-source.ts";
+import type { SignatureSource } from "./sources/signature-source.ts";
 import type { Policy } from "./types.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -89,7 +89,7 @@ export function createVerifier(given: Policy, options: VerifierOptions): Verifie
       const { signatures, reports } = needsSignatures(requirements)
         ? await collectSignatures(
             signatureSources,
-            { repository, store, digest: resolved.digest },
+            { repository, tag: reference.tag, store, digest: resolved.digest },
             { signal },
           )
         : { signatures: [], reports: [] };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { PolicyError } from "../../src/policy/errors.ts";
 import { parsePolicy } from "../../src/policy/parse.ts";
-import { sigstoreAttachments } from "../../src/policy/signature-source.ts";
+import { sigstoreAttachments } from "../../src/policy/sources/attachments.ts";
 import { createVerifier, type VerifyOptions } from "../../src/policy/verifier.ts";
 import { createAuthorities, DEFAULT_OIDC_ISSUER } from "../../src/testing/authorities.ts";
 import type { StartRegistryOptions } from "../../src/testing/registry.ts";

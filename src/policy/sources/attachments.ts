@@ -1,47 +1,16 @@
 /**
- * Where signatures of an image are looked for.
+ * Signatures that cosign attached to an image, in the image's own repository.
  *
  * @module
  */
-import type { Digest } from "../core/digest.ts";
-import { isLadingError } from "../core/errors.ts";
-import { OCI_MANIFEST, SIMPLE_SIGNING } from "../core/media-types.ts";
-import type { SignalOptions } from "../core/signal.ts";
-import type { Descriptor } from "../oci/descriptor.ts";
-import { cosignTag } from "../oci/digest-tag.ts";
-import { OciError } from "../oci/errors.ts";
-import { fetchBlob, fetchManifest } from "../oci/fetch.ts";
-import type { ReadStore } from "../oci/store.ts";
-import { PolicyError } from "./errors.ts";
-import type { SigstoreSignature, StoredSignature } from "./signature-blob.ts";
-
-/** The image that signatures are looked for. */
-export interface SignedImage {
-  /** Full name of the repository, such as `docker.io/library/busybox`. */
-  readonly repository: string;
-  /** The repository's content. */
-  readonly store: ReadStore;
-  /** SHA-256 digest of the single image's manifest. */
-  readonly digest: Digest;
-}
-
-/**
- * A place that signatures are looked for.
- *
- * Failing to look must reject: an empty list says that there is no signature. Signatures need not be verified
- * in any way, but the list must be bounded.
- */
-export interface SignatureSource {
-  /** The name of the place in verdicts. */
-  readonly name: string;
-  /**
-   * Formats that this place can hold. Together the sources of a verifier are taken to be every place that
-   * signatures of these formats can be in.
-   */
-  readonly formats: readonly StoredSignature["format"][];
-  /** The signatures of an image, in the order in which they are to be tried. */
-  list(image: SignedImage, options: SignalOptions): Promise<readonly StoredSignature[]>;
-}
+import { OCI_MANIFEST, SIMPLE_SIGNING } from "../../core/media-types.ts";
+import type { Descriptor } from "../../oci/descriptor.ts";
+import { cosignTag } from "../../oci/digest-tag.ts";
+import { OciError } from "../../oci/errors.ts";
+import { fetchBlob, fetchManifest } from "../../oci/fetch.ts";
+import type { ReadStore } from "../../oci/store.ts";
+import type { SigstoreSignature } from "../signature-blob.ts";
+import { type SignatureSource, unreadable } from "./signature-source.ts";
 
 /** Longest payload of a signature, in bytes. */
 const MAX_SIGNATURE_BYTES = 4 * 1024 * 1024;
@@ -66,25 +35,18 @@ export function sigstoreAttachments(): SignatureSource {
   return {
     name: "sigstore-attachments",
     formats: ["sigstore-json"],
-    async list({ store, digest }, { signal }) {
-      const descriptor = await resolveAttachments(store, cosignTag(digest, "sig"), signal);
-      if (!descriptor) return [];
-      return fetchAttachments(store, descriptor, signal);
+    async list({ repository, store, digest }, { signal }) {
+      const tag = cosignTag(digest, "sig");
+      const look = { place: "sigstore-attachments", location: `${repository}:${tag}` } as const;
+      const descriptor = await resolveAttachments(store, tag, signal);
+      if (!descriptor) return { signatures: [], lookedAt: [{ kind: "absent", ...look }] };
+      const signatures = await fetchAttachments(store, descriptor, signal);
+      return {
+        signatures: signatures.map((signature) => ({ source: "sigstore-attachments", signature })),
+        lookedAt: [{ kind: "found", ...look, found: signatures.length }],
+      };
     },
   };
-}
-
-/**
- * A place that is known to hold no signatures: a lookaside directory that a node does not have, or attachments
- * that its registries.d does not let it read.
- *
- * With it, an image without signatures elsewhere is rejected as unsigned, as the node would.
- */
-export function emptySource(
-  name: string,
-  formats: SignatureSource["formats"] = ["simple-signing", "sigstore-json"],
-): SignatureSource {
-  return { name, formats, list: async () => [] };
 }
 
 async function resolveAttachments(
@@ -145,17 +107,4 @@ async function fetchAttachments(
     });
   }
   return attachments;
-}
-
-/**
- * An error about signatures that cannot be had, whatever was thrown; a {@link PolicyError} stays as it is.
- */
-export function signaturesError(source: string, cause: unknown): PolicyError {
-  if (cause instanceof PolicyError) return cause;
-  const message = isLadingError(cause) || cause instanceof Error ? cause.message : String(cause);
-  return new PolicyError("ERR_POLICY_SIGNATURES", `reading signatures from ${source}: ${message}`, { cause });
-}
-
-function unreadable(message: string): PolicyError {
-  return new PolicyError("ERR_POLICY_SIGNATURES", message);
 }
