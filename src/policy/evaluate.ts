@@ -13,7 +13,8 @@ import { PolicyError, type PolicyErrorClass } from "./errors.ts";
 import { dockerLookup, type ScopeLookup, selectRequirements } from "./scope.ts";
 import type { SigstoreSignature, SimpleSignature, StoredSignature } from "./signature-blob.ts";
 import { type SignatureStep, verifySigstoreSignature } from "./sigstore.ts";
-import { contentsOf, type FileContent, openTrustRoot } from "./trust-root.ts";
+import { createTrustMemory, type TrustMemory } from "./trust-memory.ts";
+import { contentsOf, type FileContent, type TrustRoot } from "./trust-root.ts";
 import type { Policy, PolicyRequirement, SignedBy, SigstoreSigned } from "./types.ts";
 import type { Evaluation, RequirementResult, SignatureRejected, SignatureResult } from "./verdict.ts";
 
@@ -45,8 +46,10 @@ export interface Evidence {
    * there is no signature.
    */
   readonly completeFormats: readonly StoredSignature["format"][];
-  /** Files that requirements name. */
+  /** Files that requirements name. Asked for when the first signature that needs them is about to be tried. */
   readonly file: FileContent;
+  /** Keys and certificates parsed before, with the same `file`. Default: nothing is kept from call to call. */
+  readonly memory?: TrustMemory | undefined;
   /** The present time in seconds since 1970. Matters for PKI certificates only. */
   readonly now: number;
 }
@@ -110,8 +113,9 @@ export async function evaluateRequirements(
   if (requirements.length === 0) {
     return reject("List of verification policy requirements must not be empty", "policy-requirement");
   }
+  const { memory = createTrustMemory() } = evidence;
   for (const requirement of requirements) {
-    const result = await evaluateRequirement(requirement, image, evidence);
+    const result = await evaluateRequirement(requirement, image, { ...evidence, memory });
     results.push(result);
     if (result.kind !== "met") return reject(result.reason, result.errorClass);
   }
@@ -129,7 +133,7 @@ export async function evaluateRequirements(
 async function evaluateRequirement(
   requirement: PolicyRequirement,
   image: PolicyImage,
-  evidence: Evidence,
+  evidence: EvidenceWithMemory,
 ): Promise<RequirementResult> {
   const { type } = requirement;
   switch (type) {
@@ -149,11 +153,14 @@ async function evaluateRequirement(
   }
 }
 
-function evaluateSigstoreSigned(
+/** Evidence with a place for what is parsed. */
+type EvidenceWithMemory = Evidence & { readonly memory: TrustMemory };
+
+async function evaluateSigstoreSigned(
   requirement: SigstoreSigned,
   image: PolicyImage,
-  evidence: Evidence,
-): RequirementResult {
+  evidence: EvidenceWithMemory,
+): Promise<RequirementResult> {
   const { type } = requirement;
   let simple = 0;
   let others = 0;
@@ -170,12 +177,23 @@ function evaluateSigstoreSigned(
   }
   const results: SignatureResult[] = [];
   const budget = imageBudget();
+  const root = await orPolicyError(evidence.memory.root(requirement.trust, evidence.file));
   for (const { source, signature } of relevant) {
-    const result = trySigstore(source, signature, requirement, image, evidence, budget);
+    const result = trySigstore(source, signature, root, requirement, image, evidence, budget);
     results.push(result);
     if (result.kind === "accepted") return { kind: "met", type, signatures: results };
   }
   return summary(type, results);
+}
+
+/** What a promise gives, or the reason not to accept a signature that it rejects with. */
+async function orPolicyError<T>(promise: Promise<T>): Promise<T | PolicyError> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    return error;
+  }
 }
 
 const NO_SIGNATURE = "A signature was required, but no signature exists";
@@ -183,15 +201,16 @@ const NO_SIGNATURE = "A signature was required, but no signature exists";
 function trySigstore(
   source: string,
   signature: SigstoreSignature,
-  { trust, signedIdentity }: SigstoreSigned,
+  root: TrustRoot | PolicyError,
+  { signedIdentity }: SigstoreSigned,
   { reference }: PolicyImage,
-  { manifest, file, now }: Evidence,
+  { manifest, now }: Evidence,
   budget: ChainBudget,
 ): SignatureResult {
   const label = { source, digest: digestOf(signature.payload) };
   let step: SignatureStep = "trust-root";
   try {
-    const root = openTrustRoot(trust, file);
+    if (root instanceof PolicyError) throw root;
     const subject = { reference, manifest };
     const { payload, loggedAt } = verifySigstoreSignature(signature, root, signedIdentity, subject, {
       now,
@@ -209,7 +228,7 @@ function trySigstore(
   }
 }
 
-function evaluateSignedBy(requirement: SignedBy, evidence: Evidence): RequirementResult {
+async function evaluateSignedBy(requirement: SignedBy, evidence: Evidence): Promise<RequirementResult> {
   const { type, keyType } = requirement;
   const relevant: { source: string; signature: SimpleSignature }[] = [];
   for (const { source, signature } of evidence.signatures) {
@@ -226,7 +245,7 @@ function evaluateSignedBy(requirement: SignedBy, evidence: Evidence): Requiremen
       relevant.map((each) => rejectedSimple(each, reason, "other")),
     );
   }
-  const problem = keyringProblem(requirement, evidence.file);
+  const problem = await keyringProblem(requirement, evidence.file);
   if (problem) {
     return summary(
       type,
@@ -237,14 +256,11 @@ function evaluateSignedBy(requirement: SignedBy, evidence: Evidence): Requiremen
 }
 
 /** Why the keys of a requirement cannot verify anything, where that shows without reading keyrings. */
-function keyringProblem({ keys }: SignedBy, file: FileContent): PolicyError | undefined {
-  try {
-    const isEmpty = contentsOf(keys, file).every(({ byteLength }) => byteLength === 0);
-    return isEmpty ? new PolicyError("ERR_POLICY_REQUIREMENT", "No public keys imported") : undefined;
-  } catch (error) {
-    if (!(error instanceof PolicyError)) throw error;
-    return error;
-  }
+async function keyringProblem({ keys }: SignedBy, file: FileContent): Promise<PolicyError | undefined> {
+  const contents = await orPolicyError(contentsOf(keys, file));
+  if (contents instanceof PolicyError) return contents;
+  const isEmpty = contents.every(({ byteLength }) => byteLength === 0);
+  return isEmpty ? new PolicyError("ERR_POLICY_REQUIREMENT", "No public keys imported") : undefined;
 }
 
 function rejectedSimple(

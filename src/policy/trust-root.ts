@@ -11,10 +11,22 @@ import type { Certificate } from "./certificate.ts";
 import { invalidSignature, messageOf, PolicyError } from "./errors.ts";
 import { parseCertificateList } from "./leaf.ts";
 import { type PublicKey, parsePublicKeyPem } from "./public-key.ts";
-import type { DataSource, FulcioTrust, KeySource, KeyTrust, PkiTrust, SigstoreTrust } from "./types.ts";
+import type { TrustMemory } from "./trust-memory.ts";
+import type {
+  DataSource,
+  FulcioTrust,
+  KeySource,
+  KeyTrust,
+  PkiTrust,
+  PolicyRequirement,
+  SigstoreTrust,
+} from "./types.ts";
 
-/** Gives the content of a file that was read before, or throws what reading it threw. */
-export type FileContent = (path: string) => Uint8Array;
+/**
+ * Gives the content of a file that a policy names. What it throws, or rejects with, is a {@link PolicyError}
+ * `ERR_POLICY_TRUST_ROOT` where the requirement that needs the file is to count as not met.
+ */
+export type FileContent = (path: string) => Uint8Array | Promise<Uint8Array>;
 
 /** What a requirement trusts, ready to verify with. */
 export type TrustRoot = KeyTrustRoot | FulcioTrustRoot | PkiTrustRoot;
@@ -56,20 +68,32 @@ export function trustPaths(trust: SigstoreTrust): string[] {
   }
 }
 
+/** Every file that a requirement names. */
+export function requirementPaths(requirement: PolicyRequirement): readonly string[] {
+  if (requirement.type === "signedBy") return sourcePaths(requirement.keys);
+  return requirement.type === "sigstoreSigned" ? trustPaths(requirement.trust) : [];
+}
+
 /**
- * Parses everything that a requirement trusts.
+ * Reads and parses everything that a requirement trusts, in the order of the reference implementation.
  *
+ * @param memory What was parsed before is taken from here, and what is parsed now is kept here.
  * @throws {PolicyError} `ERR_POLICY_TRUST_ROOT` for a file that cannot be read or holds no key or certificate;
  * `ERR_POLICY_INVALID_SIGNATURE` for broken intermediates, as the reference implementation classes it.
  */
-export function openTrustRoot(trust: SigstoreTrust, file: FileContent): TrustRoot {
+export async function openTrustRoot(
+  trust: SigstoreTrust,
+  file: FileContent,
+  memory: TrustMemory,
+): Promise<TrustRoot> {
   switch (trust.kind) {
     case "keys":
-      return openKeys(trust, file);
+      return openKeys(trust, file, memory);
     case "fulcio": {
       const { kind, oidcIssuer, subjectEmail } = trust;
-      const anchors = parseAnchors(contentOf(trust.ca, file), "error loading Fulcio CA certificates");
-      return { kind, oidcIssuer, subjectEmail, anchors, logKeys: openLogKeys(trust.rekor, file) };
+      const anchors = memory.parsed(parseFulcioAnchors, await contentOf(trust.ca, file));
+      const logKeys = await openLogKeys(trust.rekor, file, memory);
+      return { kind, oidcIssuer, subjectEmail, anchors, logKeys };
     }
     case "pki": {
       const { kind, subjectEmail, subjectHostname } = trust;
@@ -77,60 +101,78 @@ export function openTrustRoot(trust: SigstoreTrust, file: FileContent): TrustRoo
         kind,
         ...(subjectEmail !== undefined ? { subjectEmail } : {}),
         ...(subjectHostname !== undefined ? { subjectHostname } : {}),
-        ...openAuthorities(trust, file),
+        ...(await openAuthorities(trust, file, memory)),
       };
     }
   }
 }
 
-function openKeys({ kind, keys, rekor }: KeyTrust, file: FileContent): KeyTrustRoot {
-  const opened = contentsOf(keys, file).map((content, index) => numbered("public key", index, content));
+async function openKeys(
+  { kind, keys, rekor }: KeyTrust,
+  file: FileContent,
+  memory: TrustMemory,
+): Promise<KeyTrustRoot> {
+  const contents = await contentsOf(keys, file);
+  const opened = contents.map((content, index) => numbered("public key", index, content, memory));
   if (!rekor) return { kind, keys: opened };
-  return { kind, keys: opened, logKeys: openLogKeys(rekor, file) };
+  return { kind, keys: opened, logKeys: await openLogKeys(rekor, file, memory) };
 }
 
-function openLogKeys(source: KeySource, file: FileContent): PublicKey[] {
-  const keys = contentsOf(source, file).map((content, index) => numbered("Rekor public key", index, content));
+async function openLogKeys(source: KeySource, file: FileContent, memory: TrustMemory): Promise<PublicKey[]> {
+  const contents = await contentsOf(source, file);
+  const keys = contents.map((content, index) => numbered("Rekor public key", index, content, memory));
   const other = keys.findIndex(({ kind }) => kind !== "ecdsa");
   if (other < 0) return keys;
   throw new PolicyError("ERR_POLICY_TRUST_ROOT", `Rekor public key ${other + 1} is not using ECDSA`);
 }
 
-function openAuthorities(
+async function openAuthorities(
   { caRoots, caIntermediates }: PkiTrust,
   file: FileContent,
-): Pick<PkiTrustRoot, "anchors" | "intermediates"> {
-  const anchors = parseAnchors(contentOf(caRoots, file), "error loading PKI CA Roots certificates");
+  memory: TrustMemory,
+): Promise<Pick<PkiTrustRoot, "anchors" | "intermediates">> {
+  const anchors = memory.parsed(parsePkiAnchors, await contentOf(caRoots, file));
   if (!caIntermediates) return { anchors, intermediates: [] };
-  const pem = contentOf(caIntermediates, file);
+  const pem = await contentOf(caIntermediates, file);
   try {
-    return { anchors, intermediates: parseCertificateList(pem) };
+    return { anchors, intermediates: memory.parsed(parseCertificateList, pem) };
   } catch (cause) {
     throw invalidSignature(`loading trusted intermediate certificates: ${messageOf(cause)}`, cause);
   }
 }
 
-function numbered(what: string, index: number, content: Uint8Array): PublicKey {
+function parseFulcioAnchors(pem: Uint8Array): Certificate[] {
+  return parseAnchors(pem, "error loading Fulcio CA certificates");
+}
+
+function parsePkiAnchors(pem: Uint8Array): Certificate[] {
+  return parseAnchors(pem, "error loading PKI CA Roots certificates");
+}
+
+function numbered(what: string, index: number, content: Uint8Array, memory: TrustMemory): PublicKey {
   try {
-    return parsePublicKeyPem(content);
+    return memory.parsed(parsePublicKeyPem, content);
   } catch (cause) {
     const message = `parsing ${what} ${index + 1}: ${messageOf(cause)}`;
     throw new PolicyError("ERR_POLICY_TRUST_ROOT", message, { cause });
   }
 }
 
-/** The content of each key of a source, in order. */
-export function contentsOf(source: KeySource, file: FileContent): Uint8Array[] {
+/** The content of each key of a source, in order; reading ends at the first file that cannot be read. */
+export async function contentsOf(source: KeySource, file: FileContent): Promise<Uint8Array[]> {
   switch (source.kind) {
-    case "paths":
-      return source.paths.map(file);
+    case "paths": {
+      const contents: Uint8Array[] = [];
+      for (const path of source.paths) contents.push(await file(path));
+      return contents;
+    }
     case "datas":
       return [...source.datas];
     default:
-      return [contentOf(source, file)];
+      return [await contentOf(source, file)];
   }
 }
 
-function contentOf(source: DataSource, file: FileContent): Uint8Array {
+async function contentOf(source: DataSource, file: FileContent): Promise<Uint8Array> {
   return source.kind === "path" ? file(source.path) : source.data;
 }
