@@ -44,34 +44,56 @@ export function imageBudget(): ChainBudget {
 const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
 const ANY_PURPOSE = "2.5.29.37.0";
 
-/**
- * Why a leaf has no chain for code signing to an anchor, or nothing if it has one.
- *
- * The text is that of the reference implementation. Names in the leaf are not compared with anything but the
- * constraints of the authorities above it.
- */
+/** What was found out about a leaf. */
+export type ChainOutcome =
+  | {
+      readonly kind: "chain";
+      /** The last second, since 1970, at which there still is a chain, if time alone passes. */
+      readonly validUntil: number;
+    }
+  | { readonly kind: "none"; readonly problem: string };
+
+/** Why a leaf has no chain for code signing to an anchor, or nothing if it has one; see {@link verifyChain}. */
 export function chainProblem(leaf: Certificate, options: ChainOptions): string | undefined {
+  const outcome = verifyChain(leaf, options);
+  return outcome.kind === "none" ? outcome.problem : undefined;
+}
+
+/**
+ * Whether a leaf has a chain for code signing to an anchor.
+ *
+ * The text of a problem is that of the reference implementation. Names in the leaf are not compared with
+ * anything but the constraints of the authorities above it.
+ */
+export function verifyChain(leaf: Certificate, options: ChainOptions): ChainOutcome {
   const { budget: shared = imageBudget() } = options;
   const checks = Math.min(MAX_SIGNATURE_CHECKS, shared.checks);
   const comparisons = Math.min(MAX_COMPARISONS, shared.comparisons);
   const budget = { checks, comparisons };
-  const problem = leafProblem(leaf, options, budget);
+  const outcome = chainOf(leaf, options, budget);
   shared.checks -= checks - Math.max(0, budget.checks);
   shared.comparisons -= comparisons - Math.max(0, budget.comparisons);
-  return problem;
+  return outcome;
 }
 
-function leafProblem(leaf: Certificate, options: ChainOptions, budget: ChainBudget): string | undefined {
+function chainOf(leaf: Certificate, options: ChainOptions, budget: ChainBudget): ChainOutcome {
   const problem = certificateProblem(leaf, "leaf", [], options, budget);
-  if (problem !== undefined) return problem;
+  if (problem !== undefined) return { kind: "none", problem };
   const chains: Certificate[][] = [];
   if (options.anchors.some((anchor) => anchor.raw.equals(leaf.raw))) chains.push([leaf]);
   else {
     const failure = buildChains([leaf], options, budget, chains);
-    if (chains.length === 0) return failure ?? "x509: certificate signed by unknown authority";
+    if (chains.length === 0) {
+      return { kind: "none", problem: failure ?? "x509: certificate signed by unknown authority" };
+    }
   }
-  if (chains.some(allowsCodeSigning)) return undefined;
-  return "x509: certificate specifies an incompatible key usage";
+  const ends = chains.filter(allowsCodeSigning).map(endOf);
+  if (ends.length > 0) return { kind: "chain", validUntil: Math.max(...ends) };
+  return { kind: "none", problem: "x509: certificate specifies an incompatible key usage" };
+}
+
+function endOf(chain: readonly Certificate[]): number {
+  return Math.min(...chain.map(({ notAfter }) => notAfter));
 }
 
 /** Adds every chain that begins with `chain` to `found`; says why there was none where it adds none. */

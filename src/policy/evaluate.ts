@@ -127,7 +127,12 @@ export async function evaluateRequirements(
       "policy-requirement",
     );
   }
-  return { kind: "allowed", ...trace, requirements: results };
+  const ends = results.flatMap(({ signatures }) => {
+    const last = signatures.at(-1);
+    return last?.kind === "accepted" && last.validUntil !== undefined ? [last.validUntil] : [];
+  });
+  const validUntil = ends.length > 0 ? { validUntil: Math.min(...ends) } : {};
+  return { kind: "allowed", ...trace, ...validUntil, requirements: results };
 }
 
 async function evaluateRequirement(
@@ -212,15 +217,15 @@ function trySigstore(
   try {
     if (root instanceof PolicyError) throw root;
     const subject = { reference, manifest };
-    const { payload, loggedAt } = verifySigstoreSignature(signature, root, signedIdentity, subject, {
+    const accepted = verifySigstoreSignature(signature, root, signedIdentity, subject, {
       now,
       budget,
       onStep(next) {
         step = next;
       },
     });
-    const { dockerReference } = payload;
-    return { kind: "accepted", ...label, dockerReference, ...(loggedAt === undefined ? {} : { loggedAt }) };
+    const { payload, ...times } = accepted;
+    return { kind: "accepted", ...label, dockerReference: payload.dockerReference, ...times };
   } catch (error) {
     // Anything else than a reason to reject is a fault of ours, and no verdict comes out.
     if (!(error instanceof PolicyError)) throw error;

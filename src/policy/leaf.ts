@@ -4,7 +4,7 @@
  * @module
  */
 import { type Certificate, parseCertificate } from "./certificate.ts";
-import { type ChainOptions, chainProblem } from "./chain.ts";
+import { type ChainOptions, verifyChain } from "./chain.ts";
 import { invalidSignature, messageOf } from "./errors.ts";
 import { pemBlocks } from "./pem.ts";
 import { type PublicKey, publicKeyOf } from "./public-key.ts";
@@ -58,11 +58,15 @@ export function leafCertificate(certificatePem: string): Certificate {
   throw invalidSignature("unexpected multiple certificates present in signature certificate data");
 }
 
-/** Fails unless a leaf has a chain to an anchor. Throws `ERR_POLICY_INVALID_SIGNATURE`. */
-export function assertChain(leaf: Certificate, options: ChainOptions): void {
-  const problem = chainProblem(leaf, options);
+/**
+ * Fails unless a leaf has a chain to an anchor, and gives the last second, since 1970, at which it still has
+ * one. Throws `ERR_POLICY_INVALID_SIGNATURE`.
+ */
+export function assertChain(leaf: Certificate, options: ChainOptions): number {
+  const outcome = verifyChain(leaf, options);
+  if (outcome.kind === "chain") return outcome.validUntil;
   // The spelling is the one that users find in logs.
-  if (problem !== undefined) throw invalidSignature(`veryfing leaf certificate failed: ${problem}`);
+  throw invalidSignature(`veryfing leaf certificate failed: ${outcome.problem}`);
 }
 
 /** Fails unless an e-mail address is among the leaf's, letter for letter. */

@@ -21,8 +21,15 @@ export interface PkiRequirement {
   subjectHostname?: string | undefined;
 }
 
+/** A key that is certified at present. */
+export interface CertifiedPublicKey {
+  readonly key: PublicKey;
+  /** The last second, since 1970, at which it still is. */
+  readonly validUntil: number;
+}
+
 /**
- * The key of a certificate that meets the requirement.
+ * The key of a certificate that meets the requirement, and until when it does.
  *
  * @param now Seconds since 1970, fractions allowed.
  * @param budget Work that is left for the chains of one image.
@@ -33,15 +40,16 @@ export function verifyPkiCertificate(
   { certificatePem, chainPem }: CertificateEvidence,
   now: number,
   budget?: ChainBudget,
-): PublicKey {
+): CertifiedPublicKey {
   if (!subjectEmail && !subjectHostname) throw new TypeError("a PKI requirement needs a subject");
   const fromChain = chainIntermediates(chainPem);
   const leaf = leafCertificate(certificatePem);
-  assertChain(leaf, { anchors, intermediates: [...intermediates, ...fromChain], at: now, budget });
+  const pool = [...intermediates, ...fromChain];
+  const validUntil = assertChain(leaf, { anchors, intermediates: pool, at: now, budget });
   if (subjectEmail) assertEmail(leaf, subjectEmail);
   if (subjectHostname) {
     const problem = hostnameProblem(leaf.subjectAltName, subjectHostname);
     if (problem !== undefined) throw invalidSignature(`Unexpected subject hostname: ${problem}`);
   }
-  return leafKey(leaf);
+  return { key: leafKey(leaf), validUntil };
 }

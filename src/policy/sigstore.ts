@@ -59,6 +59,8 @@ export interface AcceptedSignature {
   readonly payload: SignedPayload;
   /** When the log recorded it, in seconds since 1970; absent where no log is required. */
   readonly loggedAt?: bigint;
+  /** The last second, since 1970, at which it would be accepted; absent where that does not end by itself. */
+  readonly validUntil?: number;
 }
 
 /** Options of {@link verifySigstoreSignature}. */
@@ -85,13 +87,21 @@ export function verifySigstoreSignature(
 ): AcceptedSignature {
   onStep("annotations");
   const signatureBase64 = annotation(signature, ANNOTATIONS.signature);
-  const { keys, loggedAt } = acceptableKeys(signature, signatureBase64, trust, { now, budget, onStep });
+  const { keys, loggedAt, validUntil } = acceptableKeys(signature, signatureBase64, trust, {
+    now,
+    budget,
+    onStep,
+  });
   onStep("signature");
   verifyPayloadSignature(keys, signature.payload, signatureBase64);
   onStep("payload");
   const payload = parsePayload(signature.payload, "sigstore");
   assertSubject(payload, identity, subject, onStep);
-  return loggedAt === undefined ? { payload } : { payload, loggedAt };
+  return {
+    payload,
+    ...(loggedAt === undefined ? {} : { loggedAt }),
+    ...(validUntil === undefined ? {} : { validUntil }),
+  };
 }
 
 /**
@@ -154,6 +164,7 @@ interface SignatureRun {
 interface AcceptableKeys {
   keys: readonly PublicKey[];
   loggedAt?: bigint | undefined;
+  validUntil?: number | undefined;
 }
 
 /** The keys that may have made a signature, by trust root, log and certificate. */
@@ -186,7 +197,8 @@ function acceptableKeys(
     case "pki": {
       const certificate = certificateEvidence(signature);
       onStep("certificate");
-      return { keys: [verifyPkiCertificate(trust, certificate, now, budget)] };
+      const { key, validUntil } = verifyPkiCertificate(trust, certificate, now, budget);
+      return { keys: [key], validUntil };
     }
   }
 }

@@ -27,6 +27,12 @@ export interface EvaluationTrace {
 /** Every requirement is met. */
 export interface AllowedEvaluation extends EvaluationTrace {
   readonly kind: "allowed";
+  /**
+   * The last second, since 1970, at which the signatures that were accepted still would be: the end of a
+   * certificate, key or signature. Absent where none of them ends by itself, as with bare keys, and with
+   * Fulcio, whose certificates are judged at the time in the log.
+   */
+  readonly validUntil?: number;
 }
 
 /** A requirement is not met. */
@@ -76,6 +82,8 @@ export interface SignatureAccepted extends SignatureLabel {
   readonly dockerReference: string;
   /** When the log recorded it, in seconds since 1970; absent where no log is required. */
   readonly loggedAt?: bigint;
+  /** The last second, since 1970, at which it would be accepted; absent where that does not end by itself. */
+  readonly validUntil?: number;
 }
 
 /** A signature that was not accepted. */

@@ -11,6 +11,8 @@ import type { SignatureLayer } from "../../../src/testing/signatures.ts";
 export interface Decision {
   /** The requirement, as members of a policy. */
   requirement: Record<string, unknown>;
+  /** Requirements that follow it. */
+  others?: readonly Record<string, unknown>[];
   signature: SignatureLayer;
   manifest: Uint8Array;
   reference: string;
@@ -23,6 +25,7 @@ export interface Decision {
 /** What comes out; errors of reading the policy are thrown. */
 export async function decide({
   requirement,
+  others = [],
   signature,
   manifest,
   reference,
@@ -30,7 +33,7 @@ export async function decide({
   now,
 }: Decision): Promise<Evaluation> {
   return evaluateRequirements(
-    parsePolicy(JSON.stringify({ default: [requirement] })),
+    parsePolicy(JSON.stringify({ default: [requirement, ...others] })),
     dockerImage(parseImageReference(reference)),
     {
       manifest,

@@ -10,7 +10,7 @@ const suite: VectorSuite = {
   run({ input }) {
     const text = (name: string) => String(input[name] ?? "");
     try {
-      const key = verifyPkiCertificate(
+      const { key } = verifyPkiCertificate(
         {
           anchors: parseAnchors(Buffer.from(text("caRootsPem")), "error loading PKI CA Roots certificates"),
           intermediates: parseCertificateList(text("caIntermediatesPem")),
