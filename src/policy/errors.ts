@@ -78,7 +78,18 @@ export type PolicyErrorCode =
   /** Deciding needs something that this version does not do. */
   | "ERR_POLICY_UNSUPPORTED"
   /** A policy file is missing or cannot be read. */
-  | "ERR_POLICY_FILE";
+  | "ERR_POLICY_FILE"
+  // Signing.
+  /** A private key cannot be read, or is of a kind that signatures are not made with. */
+  | "ERR_POLICY_PRIVATE_KEY"
+  /** A private key is encrypted, and the passphrase is missing or another one. */
+  | "ERR_POLICY_PASSPHRASE"
+  /** What a signer, an authority or a log gave does not hold for what it was asked to sign. */
+  | "ERR_POLICY_SIGNER"
+  /** An authority or a log refused, failed, or answered with something else than its protocol says. */
+  | "ERR_POLICY_SIGNING_SERVICE"
+  /** Signatures were changed by others again and again while one was to be added. */
+  | "ERR_POLICY_CONFLICT";
 
 /**
  * The classes that the reference implementation sorts failures into.
@@ -107,6 +118,11 @@ const DECIDING: Readonly<Partial<Record<PolicyErrorCode, PolicyErrorClass>>> = {
   ERR_POLICY_SIGNATURES: "other",
   ERR_POLICY_UNSUPPORTED: "other",
   ERR_POLICY_FILE: "other",
+  ERR_POLICY_PRIVATE_KEY: "other",
+  ERR_POLICY_PASSPHRASE: "other",
+  ERR_POLICY_SIGNER: "other",
+  ERR_POLICY_SIGNING_SERVICE: "other",
+  ERR_POLICY_CONFLICT: "other",
 };
 
 /**
