@@ -132,6 +132,7 @@ async function applyTo(
     whiteouts,
     makeNode: options.makeNode,
     setXattr: options.setXattr,
+    removeXattr: options.removeXattr,
     onSkipped: (item) => {
       if (result.skippedCount++ < MAX_SKIPPED_LISTED) result.skipped.push(item);
     },

@@ -44,7 +44,7 @@ export interface DeviceNode {
 }
 
 /**
- * What Node cannot do itself. Both functions must not follow a symbolic link at the path, and throw if they fail.
+ * What Node cannot do itself. The functions must not follow a symbolic link at the path, and throw if they fail.
  *
  * They are synchronous: files of an image that need them are few.
  */
@@ -53,12 +53,17 @@ export interface SystemCalls {
   makeNode?: ((path: string | Buffer, node: DeviceNode) => void) | undefined;
   /** Sets one extended attribute. */
   setXattr?: ((path: string | Buffer, name: string, value: Uint8Array) => void) | undefined;
+  /** Removes one extended attribute: a layer that lists a directory again replaces all that it had. */
+  removeXattr?: ((path: string | Buffer, name: string) => void) | undefined;
 }
 
 /** Something of an entry that the file system did not get. */
 export interface SkippedItem {
   path: string;
-  /** A node is a device or fifo: an empty file without permissions stands in its place. */
+  /**
+   * A node is a device or fifo: an empty file without permissions stands in its place. An attribute was not set, or not
+   * removed from a directory.
+   */
   what: "node" | "xattr";
   /** Name of the attribute, or kind of the node. */
   name: string;
@@ -87,11 +92,26 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (cons
 export function createDiskTree(directory: string, options: DiskTreeOptions): DiskTree {
   const base = realpathSync(directory);
   assertExactNames(base);
-  const { owners, makeNode, setXattr, onSkipped } = options;
+  const { owners, makeNode, setXattr, removeXattr, onSkipped } = options;
   const at = (path: string): string | Buffer =>
     path === "" ? base : entryNameBytes(base === "/" ? `/${path}` : `${base}/${path}`);
   // Without the right to override them, modes of directories wait: one without write permission could not be filled.
   const laterModes: Map<string, number> | undefined = process.geteuid?.() === 0 ? undefined : new Map();
+
+  // Attributes that directories got here, for a later layer that lists them again without.
+  const directoryXattrs: Map<string, ReadonlySet<string>> = new Map();
+
+  /** Removes what a directory got from lower layers and its new entry does not have. */
+  function replaceXattrs(path: string, entry: LayerEntry): void {
+    for (const name of directoryXattrs.get(path) ?? []) {
+      if (entry.xattrs.has(name)) continue;
+      if (!removeXattr) onSkipped({ path, what: "xattr", name });
+      else guard(path, () => removeXattr(at(path), overlayName(name)));
+    }
+    directoryXattrs.delete(path);
+    const names = [...entry.xattrs.keys()].filter((name) => setXattr && !FOREIGN_XATTRS.has(name));
+    if (names.length > 0) directoryXattrs.set(path, new Set(names));
+  }
 
   function setXattrs(path: string, entry: LayerEntry): void {
     for (const [name, value] of entry.xattrs) {
@@ -112,6 +132,7 @@ export function createDiskTree(directory: string, options: DiskTreeOptions): Dis
     guard(path, () => {
       if (owners) lchownSync(at(path), uid, gid);
     });
+    if (kind === "directory") replaceXattrs(path, entry);
     setXattrs(path, entry);
     guard(path, () => {
       if (kind === "directory" && laterModes) laterModes.set(path, mode);
@@ -142,6 +163,7 @@ export function createDiskTree(directory: string, options: DiskTreeOptions): Dis
 
   function remove(path: string): void {
     laterModes?.delete(path);
+    directoryXattrs.delete(path);
     const place = at(path);
     if (!lstatSync(place).isDirectory()) {
       unlinkSync(place);

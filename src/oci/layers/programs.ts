@@ -22,6 +22,9 @@ export function systemPrograms(): Required<SystemCalls> {
       const base64 = `0s${Buffer.from(value).toString("base64")}`;
       run("setfattr", ["-h", "-n", name, "-v", base64, "--", argument(path)]);
     },
+    removeXattr(path, name) {
+      run("setfattr", ["-h", "-x", name, "--", argument(path)]);
+    },
   };
 }
 

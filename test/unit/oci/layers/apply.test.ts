@@ -315,6 +315,42 @@ describe("what Node cannot do itself", () => {
     assert.equal(skippedCount, 1);
   });
 
+  test("a directory that a later layer lists again has the attributes of that layer alone", async (t) => {
+    const { root } = place(t);
+    const calls: string[] = [];
+    const record = (...words: unknown[]) => calls.push(words.map(String).join(" ").replace(`${root}/`, ""));
+    const listed = (name: string, attributes: Record<string, string>): RawEntry => ({
+      name,
+      type: "5",
+      pax: Object.fromEntries(
+        Object.entries(attributes).map(([key, value]) => [`SCHILY.xattr.user.${key}`, value]),
+      ),
+    });
+    const layers = [
+      [listed("d", { a: "1", b: "1" }), listed("gone", { c: "1" }), listed("kept", { k: "1" })],
+      [listed("d", { b: "2" }), file(".wh.gone"), file("kept/f")],
+      [listed("d", {}), listed("gone", {})],
+    ];
+    const setXattr: ApplyLayersOptions["setXattr"] = (path, name, value) =>
+      record("set", path, name, Buffer.from(value));
+    await apply(root, layers, { setXattr, removeXattr: (path, name) => record("remove", path, name) });
+    assert.deepEqual(calls, [
+      "set d user.a 1",
+      "set d user.b 1",
+      "set gone user.c 1",
+      "set kept user.k 1",
+      "remove d user.a",
+      "set d user.b 2",
+      "remove d user.b",
+    ]);
+    const other = place(t);
+    const { skipped } = await apply(other.root, layers, { setXattr: () => {} });
+    assert.deepEqual(skipped, [
+      { path: "d", what: "xattr", name: "user.a" },
+      { path: "d", what: "xattr", name: "user.b" },
+    ]);
+  });
+
   test("a call that throws fails the whole", async (t) => {
     const { root } = place(t);
     const failure = new Error("not permitted");
