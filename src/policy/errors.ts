@@ -79,6 +79,8 @@ export type PolicyErrorCode =
   | "ERR_POLICY_UNSUPPORTED"
   /** A policy file is missing or cannot be read. */
   | "ERR_POLICY_FILE"
+  /** The files of registries.d cannot be read, or contradict each other. */
+  | "ERR_POLICY_REGISTRIES_D"
   // Signing.
   /** A private key cannot be read, or is of a kind that signatures are not made with. */
   | "ERR_POLICY_PRIVATE_KEY"
@@ -105,6 +107,8 @@ export interface PolicyErrorOptions extends LadingErrorOptions {
   errorClass?: PolicyErrorClass | undefined;
   /** Where in the policy the error lies. */
   position?: JsonPosition | undefined;
+  /** What the author may have meant; see {@link PolicyError.hint}. */
+  hint?: string | undefined;
 }
 
 const DECIDING: Readonly<Partial<Record<PolicyErrorCode, PolicyErrorClass>>> = {
@@ -118,6 +122,7 @@ const DECIDING: Readonly<Partial<Record<PolicyErrorCode, PolicyErrorClass>>> = {
   ERR_POLICY_SIGNATURES: "other",
   ERR_POLICY_UNSUPPORTED: "other",
   ERR_POLICY_FILE: "other",
+  ERR_POLICY_REGISTRIES_D: "other",
   ERR_POLICY_PRIVATE_KEY: "other",
   ERR_POLICY_PASSPHRASE: "other",
   ERR_POLICY_SIGNER: "other",
@@ -137,12 +142,18 @@ export class PolicyError extends LadingError {
   readonly errorClass: PolicyErrorClass;
   /** Where in the policy the error lies; set for every error of reading one. */
   readonly position?: JsonPosition;
+  /**
+   * What the author of the policy may have meant, such as `did you mean "keyPath"?`. Not part of the message,
+   * which is the reference implementation's.
+   */
+  readonly hint?: string;
 
   constructor(code: PolicyErrorCode, message: string, options: PolicyErrorOptions = {}) {
     super(message, options);
     this.code = code;
     this.errorClass = options.errorClass ?? DECIDING[code] ?? "policy-format";
     if (options.position) this.position = options.position;
+    if (options.hint !== undefined) this.hint = options.hint;
   }
 }
 

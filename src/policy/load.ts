@@ -126,9 +126,9 @@ function parseFile(path: string, content: Uint8Array): Policy {
     return parsePolicy(content);
   } catch (cause) {
     if (!(cause instanceof PolicyError)) throw cause;
-    const { code, errorClass, position } = cause;
+    const { code, errorClass, position, hint } = cause;
     const message = `invalid policy in ${quote(path)}: ${cause.message}`;
-    throw new PolicyError(code, message, { cause, errorClass, position });
+    throw new PolicyError(code, message, { cause, errorClass, position, hint });
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from "../core/strict-json.ts";
 import { decodeBase64 } from "./base64.ts";
 import { PolicyError, type PolicyErrorCode } from "./errors.ts";
+import { hintFor } from "./hint.ts";
 
 const CODES: Readonly<Partial<Record<CoreErrorCode, PolicyErrorCode>>> = {
   ERR_JSON_SYNTAX: "ERR_POLICY_SYNTAX",
@@ -44,12 +45,16 @@ export function policyError(
   code: PolicyErrorCode,
   message: string,
   cause?: unknown,
+  hint?: string,
 ): PolicyError {
   const position = positionOf(node);
-  return new PolicyError(code, message, cause === undefined ? { position } : { position, cause });
+  return new PolicyError(code, message, cause === undefined ? { position, hint } : { position, hint, cause });
 }
 
-/** Reads an object whose members are all known; see {@link readObject} for the order of checks. */
+/**
+ * Reads an object whose members are all known; see {@link readObject} for the order of checks. An error about an
+ * unknown member carries a hint.
+ */
 export function readStrict(
   node: JsonNode,
   readers: Readonly<Record<string, (value: JsonNode) => void>>,
@@ -58,7 +63,16 @@ export function readStrict(
   if (node.kind !== "object") {
     throw policyError(node, "ERR_POLICY_NOT_OBJECT", `JSON object expected, got ${node.kind}`);
   }
-  readObject(node, readers, options);
+  try {
+    readObject(node, readers, options);
+  } catch (cause) {
+    if (!(cause instanceof CoreError) || cause.code !== "ERR_JSON_UNKNOWN_KEY") throw cause;
+    // Members are read in order, so that the first one without a reader is the one refused.
+    const unknown = node.members.find(({ key }) => !Object.hasOwn(readers, key));
+    const hint = unknown && hintFor(unknown.key, Object.keys(readers));
+    const { message, position } = cause;
+    throw new PolicyError("ERR_POLICY_UNKNOWN_KEY", message, { cause, position, hint });
+  }
 }
 
 /** A text; `null` is the empty text. */

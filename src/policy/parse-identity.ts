@@ -6,6 +6,7 @@
 import { isReferenceDomain, parseReferenceName, type Reference } from "../core/reference.ts";
 import type { JsonNode } from "../core/strict-json.ts";
 import { messageOf } from "./errors.ts";
+import { hintFor } from "./hint.ts";
 import { policyError, readStrict, textOf, typeMember } from "./members.ts";
 import { quote } from "./quote.ts";
 import { LIMIT, parseImageReference } from "./reference.ts";
@@ -13,6 +14,15 @@ import type { SignedIdentity } from "./types.ts";
 
 /** What applies where a requirement has no `signedIdentity`, for every transport and signature format. */
 export const DEFAULT_IDENTITY: SignedIdentity = { type: "matchRepoDigestOrExact" };
+
+const IDENTITY_TYPES: readonly SignedIdentity["type"][] = [
+  "matchExact",
+  "matchRepoDigestOrExact",
+  "matchRepository",
+  "exactReference",
+  "exactRepository",
+  "remapIdentity",
+];
 
 /** Reads an identity object. */
 export function readIdentity(node: JsonNode): SignedIdentity {
@@ -34,6 +44,8 @@ export function readIdentity(node: JsonNode): SignedIdentity {
         node,
         "ERR_POLICY_UNKNOWN_IDENTITY_TYPE",
         `Unknown policy reference match type ${quote(type)}`,
+        undefined,
+        hintFor(type, IDENTITY_TYPES),
       );
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { JsonNode } from "../core/strict-json.ts";
+import { hintFor } from "./hint.ts";
 import { bytesListOf, bytesOf, policyError, readStrict, textOf, textsOf, typeMember } from "./members.ts";
 import { DEFAULT_IDENTITY, readIdentity } from "./parse-identity.ts";
 import { type FulcioMembers, type PkiMembers, readFulcio, readPki } from "./parse-trust.ts";
@@ -34,6 +35,13 @@ export function readRequirements(node: JsonNode): PolicyRequirement[] {
   return node.items.map(readRequirement);
 }
 
+const REQUIREMENT_TYPES: readonly PolicyRequirement["type"][] = [
+  "insecureAcceptAnything",
+  "reject",
+  "signedBy",
+  "sigstoreSigned",
+];
+
 function readRequirement(node: JsonNode): PolicyRequirement {
   const type = typeMember(node);
   switch (type) {
@@ -52,6 +60,8 @@ function readRequirement(node: JsonNode): PolicyRequirement {
         node,
         "ERR_POLICY_UNKNOWN_REQUIREMENT_TYPE",
         `Unknown policy requirement type ${quote(type)}`,
+        undefined,
+        hintFor(type, REQUIREMENT_TYPES),
       );
   }
 }
@@ -90,7 +100,13 @@ function readSignedBy(node: JsonNode): SignedBy {
       const text = textOf(value);
       keyType = KEY_TYPES.find((known) => known === text);
       if (keyType) return;
-      throw policyError(value, "ERR_POLICY_KEY_TYPE", `Unrecognized keyType value ${quote(text)}`);
+      throw policyError(
+        value,
+        "ERR_POLICY_KEY_TYPE",
+        `Unrecognized keyType value ${quote(text)}`,
+        undefined,
+        hintFor(text, KEY_TYPES),
+      );
     },
     keyPath: (value) => {
       present.push("keyPath");

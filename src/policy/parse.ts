@@ -40,8 +40,8 @@ export interface ParsePolicyOptions {
  * Keys and certificates are not opened: a path that leads nowhere shows when an image with a signature is
  * checked. Scopes are validated as far as their transport does so; most notably `docker` accepts any.
  *
- * @throws {PolicyError} With `position`, the message being that of the reference implementation: see
- * `PolicyErrorCode` for the codes.
+ * @throws {PolicyError} With `position` (path, line and column) and, for a name that is not known, `hint`, the
+ * message being that of the reference implementation: see `PolicyErrorCode` for the codes.
  * @see {@link https://github.com/podman-container-tools/container-libs/blob/9869b8fd/image/docs/containers-policy.json.5.md}
  */
 export function parsePolicy(input: Uint8Array | string, options: ParsePolicyOptions = {}): Policy {
@@ -69,7 +69,8 @@ function readTransport(node: JsonNode, transport: string): ReadonlyMap<string, P
       const reason = validateScope(transport, scope);
       if (reason !== undefined) {
         const cause = new PolicyError("ERR_POLICY_UNKNOWN_KEY", `${transport} scope: ${reason}`);
-        throw policyError(value, "ERR_POLICY_UNKNOWN_KEY", `Unknown key ${quote(scope)}`, cause);
+        const hint = `no scope of the transport ${quote(transport)}: ${reason}`;
+        throw policyError(value, "ERR_POLICY_UNKNOWN_KEY", `Unknown key ${quote(scope)}`, cause, hint);
       }
     }
     return readRequirements(value);
