@@ -21,6 +21,8 @@ export interface Figure {
   against: number;
   /** The ratio that may not be exceeded. */
   limit: number;
+  /** The ratio that would be good. */
+  goal?: number;
 }
 
 /** Options of {@link interleave}. */
@@ -72,13 +74,14 @@ export function median(values: readonly number[]): number {
 export function report(figures: readonly Figure[]): void {
   const { values } = parseArgs({ options: { margin: { type: "string", default: "0.25" } }, strict: false });
   const margin = Number(values.margin);
-  for (const { name, value, against, limit } of figures) {
+  for (const { name, value, against, limit, goal } of figures) {
     const ratio = value / against;
     const met =
       ratio <= limit ? "met" : ratio <= limit * (1 + margin) ? "within the margin" : "OVER THE LIMIT";
     // A figure that could not be measured is not met.
     if (!(ratio <= limit * (1 + margin))) process.exitCode = 1;
-    console.log(`${name}: ${ratio.toFixed(2)} (limit ${limit.toFixed(2)}) ${met}`);
+    const wish = goal === undefined ? "" : `, goal ${goal.toFixed(2)}${ratio <= goal ? " met" : ""}`;
+    console.log(`${name}: ${ratio.toFixed(2)} (limit ${limit.toFixed(2)} ${met}${wish})`);
   }
 }
 

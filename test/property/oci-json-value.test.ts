@@ -30,7 +30,7 @@ function outcome(input: Uint8Array | string): JsonReading<unknown> | string {
 /** JSON texts in which names are repeated, strings look like names, and numbers have all forms. */
 const piece = fc.oneof(
   fc.constantFrom('"a"', '"a":', '"":', '": "', '"\\":"', '"b\\\\"', '"\\ud800"', '"__proto__":', '":"'),
-  fc.constantFrom("1", "1.0", "-0", "1e3", "9007199254740993", "true", "null", "1.5"),
+  fc.constantFrom("1", "1.0", "-0", "1e3", "1e9", "100", "1e2", "9007199254740993", "true", "null", "1.5"),
   fc.constantFrom("{", "}", "[", "]", ",", ":", " ", "\n", '"a" :', '{"a":1}', '{"a":1,"a":2}', '{"a": 1.0}'),
 );
 
@@ -55,6 +55,28 @@ test("values of all kinds, with a member repeated somewhere, are read the same b
           place === undefined
             ? JSON.stringify(JSON.parse(json), null, indent)
             : json.slice(0, place) + member + json.slice(place);
+        bothWays(text);
+      },
+    ),
+    property,
+  );
+});
+
+test("a number that is written short does not hide a repeated member of that length", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 99 }),
+      fc.integer({ min: 6, max: 13 }),
+      fc.constantFrom("", "-"),
+      fc.boolean(),
+      (digits, exponent, sign, inList) => {
+        const short = `${sign}${digits}e${exponent}`;
+        const saved = String(Number(short)).length - short.length;
+        // `"aa":1,` and so on: as long as what the exponent saves.
+        const repeated = `"${"a".repeat(Math.max(saved - 5, 0))}":1`;
+        const number = inList ? `[${short}]` : short;
+        const text = `{"n":${number},${repeated},${repeated}}`;
+        if (saved >= 5) assert.equal(JSON.stringify(JSON.parse(text)).length, text.length);
         bothWays(text);
       },
     ),
