@@ -15,6 +15,8 @@ export const OCI_CONFIG = "application/vnd.oci.image.config.v1+json";
 export const OCI_LAYER = "application/vnd.oci.image.layer.v1.tar";
 /** OCI layer, gzip-compressed tar. */
 export const OCI_LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip";
+/** OCI layer, zstd-compressed tar. */
+export const OCI_LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd";
 /** The empty JSON object, as config or layer of an artifact that has none. */
 export const OCI_EMPTY = "application/vnd.oci.empty.v1+json";
 /** Docker manifest list. */

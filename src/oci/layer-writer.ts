@@ -9,7 +9,7 @@ import { gzip, zstdCompress } from "node:zlib";
 import { type Header, pack } from "tar-stream";
 import { collectBytes } from "../core/bytes.ts";
 import { digestOf } from "../core/digest.ts";
-import { OCI_LAYER, OCI_LAYER_GZIP } from "../core/media-types.ts";
+import { OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from "../core/media-types.ts";
 import type { ImageLayer } from "./artifact.ts";
 import { describeContent } from "./descriptor.ts";
 
@@ -72,7 +72,7 @@ export async function createLayer(
   }
   if (compression === "zstd") {
     const content = await promisify(zstdCompress)(uncompressed);
-    return { descriptor: describeContent(content, `${OCI_LAYER}+zstd`), content, diffId };
+    return { descriptor: describeContent(content, OCI_LAYER_ZSTD), content, diffId };
   }
   const content = await promisify(gzip)(uncompressed);
   // The header names the operating system that compressed: always "unknown", so that bytes are the same.

@@ -20,7 +20,7 @@ import type { Transform } from "node:stream";
 import { createGzip, createZstdCompress, constants as zlib } from "node:zlib";
 import type { ByteStream } from "../../core/bytes.ts";
 import { createDigester, type Digest } from "../../core/digest.ts";
-import { OCI_LAYER, OCI_LAYER_GZIP } from "../../core/media-types.ts";
+import { OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from "../../core/media-types.ts";
 import { abortableStream, type SignalOptions } from "../../core/signal.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
@@ -58,7 +58,7 @@ export interface DirectoryLayer {
 const MEDIA_TYPES: Readonly<Record<LayerCompression, string>> = {
   none: OCI_LAYER,
   gzip: OCI_LAYER_GZIP,
-  zstd: `${OCI_LAYER}+zstd`,
+  zstd: OCI_LAYER_ZSTD,
 };
 
 /** Entries are gathered to chunks of this length: small ones cost a call of hash and compression each. */

@@ -17,6 +17,7 @@ import {
   OCI_CONFIG,
   OCI_LAYER,
   OCI_LAYER_GZIP,
+  OCI_LAYER_ZSTD,
   OCI_MANIFEST,
 } from "../../core/media-types.ts";
 import { formatReference, parseReference, withDefaultTag } from "../../core/reference.ts";
@@ -54,7 +55,7 @@ const LIST = "manifest.json";
 const DEFAULT_UNPACKED_BYTES = 64 * 1024 ** 3;
 
 const LAYER_TYPES: Readonly<Record<"oci" | "docker", Partial<Record<Compression, string>>>> = {
-  oci: { none: OCI_LAYER, gzip: OCI_LAYER_GZIP, zstd: `${OCI_LAYER}+zstd` },
+  oci: { none: OCI_LAYER, gzip: OCI_LAYER_GZIP, zstd: OCI_LAYER_ZSTD },
   docker: {
     none: "application/vnd.docker.image.rootfs.diff.tar",
     gzip: "application/vnd.docker.image.rootfs.diff.tar.gzip",
