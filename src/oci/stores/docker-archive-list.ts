@@ -60,15 +60,19 @@ export function parseDockerArchiveList(bytes: Uint8Array, maxBytes: number): Doc
  * The diff ids of an image's config, bottom to top.
  *
  * @throws {CoreError} `ERR_JSON_…`, `ERR_DIGEST_…`.
- * @throws {OciError} `ERR_OCI_ARCHIVE_INVALID` for a root file system of another type than layers.
+ * @throws {OciError} `ERR_OCI_ARCHIVE_INVALID` for a root file system of another type than layers;
+ * `ERR_OCI_MANIFEST_AMBIGUOUS` for a member such as `Rootfs`.
  */
 export function readDiffIds(config: Uint8Array, maxBytes: number): Digest[] {
   let diffIds: Digest[] = [];
   let type = "";
+  const document = parseJson(config, { maxBytes });
+  refuseOtherSpellings(document, ["rootfs"]);
   readObject(
-    parseJson(config, { maxBytes }),
+    document,
     {
       rootfs: (node) => {
+        refuseOtherSpellings(node, ["type", "diff_ids"]);
         readObject(
           node,
           {

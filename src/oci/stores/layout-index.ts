@@ -7,9 +7,11 @@
 import { isDigest } from "../../core/digest.ts";
 import { OCI_INDEX } from "../../core/media-types.ts";
 import { isTag } from "../../core/reference.ts";
-import { type JsonNode, parseJson, readObject, stringOf } from "../../core/strict-json.ts";
+import { type JsonNode, parseJson } from "../../core/strict-json.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
+import { knownNames, refuseOtherSpellings } from "../json-names.ts";
+import { membersOf, ROOT, readJson, required, textOf } from "../json-value.ts";
 import { type IndexDocument, parseManifest } from "../manifest.ts";
 import { manifestKind } from "../manifest-kind.ts";
 
@@ -20,6 +22,9 @@ export const CONTAINERD_NAME_ANNOTATION = "io.containerd.image.name";
 
 /** The one version of image layouts that there is. */
 export const LAYOUT_VERSION = "1.0.0";
+
+const VERSION_NAME = "imageLayoutVersion";
+const MARKER_NAMES = knownNames(VERSION_NAME);
 
 const REF_NAME =
   /^[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*)*$/;
@@ -47,20 +52,15 @@ export function isRefName(text: string): boolean {
 /**
  * Fails for an `oci-layout` file of another version.
  *
- * @throws {OciError} `ERR_OCI_LAYOUT_INVALID`.
+ * @throws {OciError} `ERR_OCI_LAYOUT_INVALID`; `ERR_OCI_MANIFEST_AMBIGUOUS` for a member such as `ImageLayoutVersion`.
  * @throws {CoreError} `ERR_JSON_…` with the position.
  */
 export function checkLayoutVersion(bytes: Uint8Array): void {
-  let version = "";
-  readObject(
-    parseJson(bytes),
-    {
-      imageLayoutVersion: (value) => {
-        version = stringOf(value);
-      },
-    },
-    { required: ["imageLayoutVersion"], unknownKeys: "ignore" },
-  );
+  const { value: version } = readJson(bytes, (value) => {
+    const members = membersOf(value, ROOT);
+    refuseOtherSpellings(members, MARKER_NAMES, ROOT);
+    return textOf(required(members, VERSION_NAME, ROOT), ROOT, VERSION_NAME);
+  });
   if (version !== LAYOUT_VERSION) {
     throw new OciError(
       "ERR_OCI_LAYOUT_INVALID",

@@ -292,7 +292,7 @@ describe("archives of docker save", () => {
     for (const [layer, mediaType] of [
       [one, OCI_LAYER],
       [gzipSync(one), OCI_LAYER_GZIP],
-      [zstdCompressSync(one), `${OCI_LAYER}+zstd`],
+      [zstdCompressSync(one), "application/vnd.oci.image.layer.v1.tar+zstd"],
     ] as const) {
       for (const pack of [(bytes: Buffer) => bytes, gzipSync]) {
         const archive = await dockerArchiveFor(t, pack(await tarOf(...legacy(layer), list(image))));
@@ -370,6 +370,12 @@ describe("archives of docker save", () => {
         "ERR_OCI_ARCHIVE_INVALID",
       ],
       [[...legacy(), { name: "x.json", content: "{}" }, list({ Config: "x.json" })], "ERR_JSON_MISSING_KEY"],
+      ...['{"rootfs":{"type":"layers"},"Rootfs":{}}', '{"rootfs":{"type":"layers","Diff_IDs":[]}}'].map(
+        (content): [File[], string] => [
+          [{ name: "x.json", content }, list({ Config: "x.json" })],
+          "ERR_OCI_MANIFEST_AMBIGUOUS",
+        ],
+      ),
     ];
     for (const [position, [files, expected]] of cases.entries()) {
       const archive = await dockerArchiveFor(t, await tarOf(...files));
