@@ -57,6 +57,7 @@ export {
   type SimpleSignature,
   type StoredSignature,
 } from "./signature-blob.ts";
+export * from "./signing/index.ts";
 export type { SignatureStep } from "./sigstore.ts";
 export * from "./sources/index.ts";
 export type { FileContent } from "./trust-root.ts";
