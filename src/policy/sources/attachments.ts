@@ -34,6 +34,7 @@ const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
 export function sigstoreAttachments(): SignatureSource {
   return {
     name: "sigstore-attachments",
+    identity: "sigstore-attachments",
     formats: ["sigstore-json"],
     async list({ repository, store, digest }, { signal }) {
       const tag = cosignTag(digest, "sig");

@@ -47,6 +47,12 @@ export interface SignatureSource {
    */
   readonly formats: readonly StoredSignature["format"][];
   /**
+   * Everything that decides where this source looks, as text: sources of one identity look in the same places, in
+   * the same order. Verdicts are kept under it, so that they can be shared between verifiers and processes. Without
+   * it, what was decided with this source is used again with this very object only.
+   */
+  readonly identity?: string | undefined;
+  /**
    * The signatures of an image, in the order in which they are to be tried; a plain list has them all in the place
    * that bears this source's name.
    */
@@ -78,7 +84,7 @@ export function emptySource(
   name: string,
   formats: SignatureSource["formats"] = ["simple-signing", "sigstore-json"],
 ): SignatureSource {
-  return { name, formats, list: async () => [] };
+  return { name, formats, identity: JSON.stringify(["empty", name, formats]), list: async () => [] };
 }
 
 /**
