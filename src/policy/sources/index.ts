@@ -5,6 +5,23 @@
  */
 export { sigstoreAttachments } from "./attachments.ts";
 export {
+  type LoadedRegistriesD,
+  type LoadRegistriesDOptions,
+  loadRegistriesD,
+  type RegistriesDReader,
+} from "./load-registries-d.ts";
+export {
+  type ConfiguredValue,
+  parseRegistriesD,
+  type RegistriesD,
+  type RegistriesDSection,
+  type RegistriesDText,
+  type RegistriesDWarning,
+  type SignatureSettings,
+  signatureSettings,
+} from "./registries-d.ts";
+export type { RegistriesDNote, SectionOptions } from "./registries-d-yaml.ts";
+export {
   emptySource,
   type SignatureListing,
   type SignatureSource,
