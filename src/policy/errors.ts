@@ -4,6 +4,7 @@
  * @module
  */
 import { type JsonPosition, LadingError, type LadingErrorOptions } from "../core/errors.ts";
+import type { ImportLoss } from "./import/loss.ts";
 
 /** Codes of {@link PolicyError}. */
 export type PolicyErrorCode =
@@ -77,6 +78,8 @@ export type PolicyErrorCode =
   | "ERR_POLICY_SIGNATURES"
   /** Deciding needs something that this version does not do. */
   | "ERR_POLICY_UNSUPPORTED"
+  /** A policy of another system cannot be imported, or not without accepting more than it does. */
+  | "ERR_POLICY_IMPORT"
   /** A policy file is missing or cannot be read. */
   | "ERR_POLICY_FILE"
   /** The files of registries.d cannot be read, or contradict each other. */
@@ -109,6 +112,8 @@ export interface PolicyErrorOptions extends LadingErrorOptions {
   position?: JsonPosition | undefined;
   /** What the author may have meant; see {@link PolicyError.hint}. */
   hint?: string | undefined;
+  /** What an import would lose; see {@link PolicyError.losses}. */
+  losses?: readonly ImportLoss[] | undefined;
 }
 
 const DECIDING: Readonly<Partial<Record<PolicyErrorCode, PolicyErrorClass>>> = {
@@ -147,6 +152,8 @@ export class PolicyError extends LadingError {
    * which is the reference implementation's.
    */
   readonly hint?: string;
+  /** Every loss for which an import was refused; set for `ERR_POLICY_IMPORT` of that reason. */
+  readonly losses?: readonly ImportLoss[];
 
   constructor(code: PolicyErrorCode, message: string, options: PolicyErrorOptions = {}) {
     super(message, options);
@@ -154,6 +161,7 @@ export class PolicyError extends LadingError {
     this.errorClass = options.errorClass ?? DECIDING[code] ?? "policy-format";
     if (options.position) this.position = options.position;
     if (options.hint !== undefined) this.hint = options.hint;
+    if (options.losses !== undefined) this.losses = options.losses;
   }
 }
 
