@@ -110,7 +110,8 @@ async function readPart(
   }
 }
 
-function isPart(answer: HttpAnswer, first: number, last: number, size: number): boolean {
+/** Whether an answer is the part that was asked for, both ends included, of a blob of that length. */
+export function isPart(answer: HttpAnswer, first: number, last: number, size: number): boolean {
   const encoding = headerOf(answer, "content-encoding")?.toLowerCase() ?? "identity";
   const range = headerOf(answer, "content-range");
   return (

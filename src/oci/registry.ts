@@ -16,6 +16,7 @@ import {
   withDigest,
 } from "../core/reference.ts";
 import type { SignalOptions } from "../core/signal.ts";
+import { fetchRangeFromRepository } from "./blob-range.ts";
 import { type ClientOptions, createClient } from "./client.ts";
 import { type DeleteOptions, deleteFromRepository, deleteTagInRepository } from "./delete.ts";
 import type { Descriptor } from "./descriptor.ts";
@@ -40,6 +41,7 @@ import type {
   Deleter,
   ExistenceChecker,
   Mounter,
+  RangeFetcher,
   ReferrerLister,
   RepositorySource,
   Store,
@@ -65,7 +67,14 @@ export interface CreateRegistryOptions extends ClientOptions {
 }
 
 /** One repository of a registry. */
-export interface Repository extends Store, ExistenceChecker, TagLister, ReferrerLister, Deleter, Mounter {
+export interface Repository
+  extends Store,
+    RangeFetcher,
+    ExistenceChecker,
+    TagLister,
+    ReferrerLister,
+    Deleter,
+    Mounter {
   /** Full name, with the domain: `docker.io/library/busybox`. */
   readonly name: string;
   /**
@@ -237,6 +246,8 @@ function repositoryAt(place: RepositoryPlace): Repository {
   return {
     name: referenceName({ domain: place.endpoint?.namespace ?? place.domain, path: place.path }),
     fetch: (descriptor, options = {}) => fetchFromRepository(place, descriptor, options),
+    fetchRange: (descriptor, start, end, { signal } = {}) =>
+      fetchRangeFromRepository(place, descriptor, { start, end, signal }),
     resolve: (tagOrDigest, options = {}) => resolveInRepository(place, tagOrDigest, options),
     exists: (descriptor, options = {}) => existsInRepository(place, descriptor, options),
     tags: (options = {}) => tagsOfRepository(place, options),

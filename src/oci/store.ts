@@ -23,6 +23,18 @@ export interface Fetcher {
   fetch(descriptor: Descriptor, options?: SignalOptions): ByteStream;
 }
 
+/** Reads parts of content. */
+export interface RangeFetcher {
+  /**
+   * The bytes of a blob from `start` up to, but without, `end`, as a lazy, single-use stream. They cannot be compared
+   * with the blob's digest, and are not verified.
+   *
+   * The iteration fails with an `OciError` `ERR_OCI_NOT_FOUND`, `ERR_OCI_UNSUPPORTED` where the place gives no parts, a
+   * `CoreError` `ERR_SIZE_MISMATCH`, and a `RangeError` for what is no part of the descriptor's content.
+   */
+  fetchRange(descriptor: Descriptor, start: number, end: number, options?: SignalOptions): ByteStream;
+}
+
 /** Finds what a tag or a digest stands for. */
 export interface Resolver {
   /**

@@ -37,6 +37,6 @@ export { type ImageLayersOptions, imageLayers } from "./image-layers.ts";
 export type { LayerLimits } from "./limits.ts";
 export { systemPrograms } from "./programs.ts";
 export { type LayerReader, type ReadLayerOptions, readLayer } from "./read.ts";
-export { type OpenStargzOptions, openStargz, type RangeFetcher, type StargzLayer } from "./stargz.ts";
+export { type OpenStargzOptions, openStargz, type StargzLayer } from "./stargz.ts";
 export type { StargzChunk, StargzEntry } from "./stargz-toc.ts";
 export { type Whiteout, whiteoutOf } from "./whiteout.ts";

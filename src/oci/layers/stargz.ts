@@ -8,6 +8,7 @@ import { type Digest, parseDigest, verifyBytes } from "../../core/digest.ts";
 import type { SignalOptions } from "../../core/signal.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
+import type { RangeFetcher } from "../store.ts";
 import { decompressLayer } from "./decompress.ts";
 import { cleanEntryPath, shownPath } from "./entry.ts";
 import { invalidLayer, type LayerLimits, resolveLimits } from "./limits.ts";
@@ -20,15 +21,6 @@ import {
   type StargzChunk,
   type StargzEntry,
 } from "./stargz-toc.ts";
-
-/** Reads parts of content. */
-export interface RangeFetcher {
-  /**
-   * The bytes of a blob from `start` up to, but without, `end`, as a lazy, single-use stream. They cannot be compared
-   * with the blob's digest.
-   */
-  fetchRange(descriptor: Descriptor, start: number, end: number, options?: SignalOptions): ByteStream;
-}
 
 /** Options of {@link openStargz}. */
 export interface OpenStargzOptions extends SignalOptions, LayerLimits {

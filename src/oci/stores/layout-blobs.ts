@@ -9,7 +9,8 @@ import { join } from "node:path";
 import type { ByteStream } from "../../core/bytes.ts";
 import { type Digest, digestAlgorithm, digestHex, parseDigest, verifyStream } from "../../core/digest.ts";
 import { CoreError } from "../../core/errors.ts";
-import type { SignalOptions } from "../../core/signal.ts";
+import { abortableStream, type SignalOptions } from "../../core/signal.ts";
+import { assertRange } from "../content-range.ts";
 import { type Descriptor, embeddedContent } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
 import { isInside, openInside, syncDirectory, systemCode, withFileErrors, writeThenRename } from "./files.ts";
@@ -19,6 +20,12 @@ import { readRange, writeVerified } from "./verified-file.ts";
 export interface LayoutBlobs {
   /** The verified content of a descriptor; see `Fetcher`. */
   fetch(descriptor: Descriptor, options: SignalOptions): AsyncGenerator<Uint8Array, void>;
+  /** A part of a blob, not verified; see `RangeFetcher`. */
+  fetchRange(
+    descriptor: Descriptor,
+    range: { start: number; end: number },
+    options: SignalOptions,
+  ): AsyncGenerator<Uint8Array, void>;
   /** Length of a blob in bytes, or nothing where there is none. */
   sizeOf(digest: Digest): Promise<number | undefined>;
   /** Stores content that is not there yet. */
@@ -33,6 +40,14 @@ export interface LayoutBlobs {
 export function blobPath(digest: Digest): string {
   const checked = parseDigest(digest);
   return `blobs/${digestAlgorithm(checked)}/${digestHex(checked)}`;
+}
+
+function assertSize(descriptor: Descriptor, size: number, path: string): void {
+  if (size === descriptor.size) return;
+  throw new CoreError(
+    "ERR_SIZE_MISMATCH",
+    `${descriptor.digest}: expected ${descriptor.size} bytes, ${path} has ${size}`,
+  );
 }
 
 /** The blobs of the layout at a real path. */
@@ -53,13 +68,26 @@ export function layoutBlobs(root: string, { sync }: { sync: boolean }): LayoutBl
       }
       try {
         const { size } = await handle.stat();
-        if (size !== descriptor.size) {
-          throw new CoreError(
-            "ERR_SIZE_MISMATCH",
-            `${descriptor.digest}: expected ${descriptor.size} bytes, ${path} has ${size}`,
-          );
-        }
+        assertSize(descriptor, size, path);
         yield* verifyStream(readRange(handle, { offset: 0, size }), descriptor, { signal });
+      } finally {
+        await handle.close();
+      }
+    },
+    async *fetchRange(descriptor, { start, end }, { signal }) {
+      assertRange(descriptor, start, end);
+      signal?.throwIfAborted();
+      const path = blobPath(descriptor.digest);
+      const handle = await openInside(root, path);
+      if (!handle) {
+        const embedded = embeddedContent(descriptor);
+        if (!embedded) throw notFound(descriptor.digest, root);
+        yield embedded.subarray(start, end);
+        return;
+      }
+      try {
+        assertSize(descriptor, (await handle.stat()).size, path);
+        yield* abortableStream(readRange(handle, { offset: start, size: end - start }), signal);
       } finally {
         await handle.close();
       }

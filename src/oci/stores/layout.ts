@@ -20,7 +20,7 @@ import { fetchBlob } from "../fetch.ts";
 import { type IndexDocument, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from "../manifest.ts";
 import { isManifestType } from "../manifest-kind.ts";
 import { releaseStream } from "../release.ts";
-import type { Deleter, ExistenceChecker, ReferrerLister, Store, TagLister } from "../store.ts";
+import type { Deleter, ExistenceChecker, RangeFetcher, ReferrerLister, Store, TagLister } from "../store.ts";
 import { openInside, readAll, withFileErrors, writeThenRename } from "./files.ts";
 import { blobPath, layoutBlobs, notFound } from "./layout-blobs.ts";
 import { collectGarbage, type GarbageOptions, type GarbageReport } from "./layout-gc.ts";
@@ -53,7 +53,7 @@ export interface LayoutOptions extends SignalOptions {
 }
 
 /** A layout directory. */
-export interface Layout extends Store, ExistenceChecker, TagLister, ReferrerLister, Deleter {
+export interface Layout extends Store, RangeFetcher, ExistenceChecker, TagLister, ReferrerLister, Deleter {
   /** Real path of the directory. */
   readonly path: string;
   /**
@@ -188,6 +188,8 @@ function layoutAt(root: string, settings: LayoutSettings): Layout {
   const layout: Layout = {
     path: root,
     fetch: blobFetcher.fetch,
+    fetchRange: (descriptor, start, end, options = {}) =>
+      blobs.fetchRange(descriptor, { start, end }, options),
     async resolve(name, { signal } = {}) {
       signal?.throwIfAborted();
       const { document } = await indexFile.read();

@@ -1,100 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { crc32, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import { collectBytes } from "../../../../src/core/bytes.ts";
 import { digestOf } from "../../../../src/core/digest.ts";
 import type { LadingError } from "../../../../src/core/errors.ts";
 import { OCI_LAYER_GZIP } from "../../../../src/core/media-types.ts";
 import { type Descriptor, describeContent } from "../../../../src/oci/descriptor.ts";
-import { openStargz, type RangeFetcher, readLayer } from "../../../../src/oci/layers/index.ts";
-import { archive, entryBytes } from "./archive.ts";
-
-const FIRST = "first chunk of big";
-const REST = "and the rest";
-
-interface Made {
-  blob: Buffer;
-  descriptor: Descriptor;
-  toc: string;
-}
-
-/** A layer as the format describes it: a member for each header and each chunk, the table, the footer. */
-function make({ legacy = false, change = (toc: string) => toc } = {}): Made {
-  const members: Buffer[] = [];
-  let length = 0;
-  const add = (content: Buffer | string) => {
-    const start = length;
-    const member = gzipSync(content);
-    members.push(member);
-    length += member.length;
-    return start;
-  };
-  const header = (name: string, content: string) => entryBytes({ name, content }).subarray(0, 512);
-  const padding = (content: string) => Buffer.alloc(512 - content.length);
-  add(Buffer.concat([entryBytes({ name: "dir/" }), header("dir/small", "small")]));
-  const small = add("small");
-  add(Buffer.concat([padding("small"), header("big", FIRST + REST)]));
-  const big = add(FIRST);
-  const rest = add(REST);
-  add(Buffer.concat([padding(FIRST + REST), header("one", "1")]));
-  // Two chunks in one member: told apart by their place in it.
-  const shared = add(Buffer.concat([Buffer.from("1"), padding("1"), header("two", "22"), Buffer.from("22")]));
-  add(Buffer.concat([padding("22"), entryBytes({ name: "link", type: "1", link: "big" })]));
-  const toc = change(
-    JSON.stringify({
-      version: 1,
-      entries: [
-        {
-          name: "dir/",
-          type: "dir",
-          mode: 0o755,
-          modtime: "2020-01-02T03:04:05Z",
-          xattrs: { "user.a": "AQI=" },
-        },
-        {
-          name: "dir/small",
-          type: "reg",
-          size: 5,
-          offset: small,
-          digest: digestOf("small"),
-          chunkDigest: digestOf("small"),
-        },
-        {
-          name: "big",
-          type: "reg",
-          size: 30,
-          offset: big,
-          chunkSize: 18,
-          digest: digestOf(FIRST + REST),
-          chunkDigest: digestOf(FIRST),
-        },
-        {
-          name: "big",
-          type: "chunk",
-          offset: rest,
-          chunkOffset: 18,
-          chunkSize: 12,
-          chunkDigest: digestOf(REST),
-        },
-        { name: "one", type: "reg", size: 1, offset: shared, chunkDigest: digestOf("1") },
-        { name: "two", type: "reg", size: 2, offset: shared, innerOffset: 1024, chunkDigest: digestOf("22") },
-        { name: "link", type: "hardlink", linkName: "big" },
-        { name: "empty", type: "reg" },
-      ],
-    }),
-  );
-  const start = add(archive({ name: "stargz.index.json", content: toc }));
-  const blob = Buffer.concat([...members, footer(start, legacy)]);
-  const annotations = { "containerd.io/snapshot/stargz/toc.digest": digestOf(toc) };
-  return { blob, toc, descriptor: { ...describeContent(blob, OCI_LAYER_GZIP), annotations } };
-}
-
-function footer(tocStart: number, legacy: boolean): Buffer {
-  const mark = `${tocStart.toString(16).padStart(16, "0")}STARGZ`;
-  const extra = Buffer.from(legacy ? mark : `SG\x16\0${mark}`, "latin1");
-  const head = Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255, extra.length, 0]);
-  return Buffer.concat([head, extra, Buffer.from([1, 0, 0, 0xff, 0xff]), Buffer.alloc(8, crc32(""))]);
-}
+import { openStargz, readLayer } from "../../../../src/oci/layers/index.ts";
+import type { RangeFetcher } from "../../../../src/oci/store.ts";
+import { archive } from "./archive.ts";
+import { FIRST, makeStargz, REST, stargzFooter } from "./stargz-sample.ts";
 
 function rangesOf(blob: Buffer): RangeFetcher & { asked: [number, number][] } {
   const asked: [number, number][] = [];
@@ -114,7 +29,7 @@ const code = (expected: string) => (error: LadingError) => error.code === expect
 describe("eStargz", () => {
   for (const legacy of [false, true]) {
     test(`files are read by range, ${legacy ? "with the older footer" : "with the footer"}`, async () => {
-      const { blob, descriptor } = make({ legacy });
+      const { blob, descriptor } = makeStargz({ legacy });
       const ranges = rangesOf(blob);
       const layer = await openStargz(ranges, descriptor);
       assert.deepEqual([...layer.entries.keys()], ["dir", "dir/small", "big", "one", "two", "link", "empty"]);
@@ -142,7 +57,7 @@ describe("eStargz", () => {
   }
 
   test("it is an ordinary layer too", async () => {
-    const { blob } = make();
+    const { blob } = makeStargz();
     const seen: string[] = [];
     for await (const { path } of readLayer(rangesOf(blob).fetchRange({} as Descriptor, 0, blob.length)))
       seen.push(path);
@@ -150,7 +65,7 @@ describe("eStargz", () => {
   });
 
   test("a table with another digest, or without one, is refused", async () => {
-    const { blob, descriptor } = make();
+    const { blob, descriptor } = makeStargz();
     const { annotations: _, ...bare } = descriptor;
     await assert.rejects(openStargz(rangesOf(blob), bare), code("ERR_OCI_UNSUPPORTED"));
     await assert.rejects(
@@ -162,7 +77,9 @@ describe("eStargz", () => {
   });
 
   test("content with another digest, short ranges and long ones are refused", async () => {
-    const { blob, descriptor } = make({ change: (toc) => toc.replaceAll(digestOf(REST), digestOf("other")) });
+    const { blob, descriptor } = makeStargz({
+      change: (toc) => toc.replaceAll(digestOf(REST), digestOf("other")),
+    });
     const layer = await openStargz(rangesOf(blob), descriptor);
     await assert.rejects(text(layer.readFile("big")), code("ERR_DIGEST_MISMATCH"));
     for (const more of [-1, 1]) {
@@ -185,26 +102,26 @@ describe("eStargz", () => {
       ["a first chunk", (toc) => toc.replace('"type":"dir"', '"type":"chunk"')],
     ];
     for (const [name, change] of lies) {
-      const { blob, descriptor } = make({ change });
+      const { blob, descriptor } = makeStargz({ change });
       await assert.rejects(
         openStargz(rangesOf(blob), descriptor),
         (error: LadingError) => /ERR_OCI_LAYER_INVALID|ERR_JSON/.test(error.code),
         name,
       );
     }
-    const { blob, descriptor } = make({ change: (toc) => toc.replace('"version":1', '"version":2') });
+    const { blob, descriptor } = makeStargz({ change: (toc) => toc.replace('"version":1', '"version":2') });
     await assert.rejects(openStargz(rangesOf(blob), descriptor), code("ERR_JSON_TYPE"));
   });
 
   test("another gzip, or a footer that leads nowhere, is no eStargz", async () => {
-    const { blob, descriptor } = make();
+    const { blob, descriptor } = makeStargz();
     const plain = gzipSync(archive({ name: "a" }));
     const described = {
       ...describeContent(plain, OCI_LAYER_GZIP),
       annotations: descriptor.annotations ?? {},
     };
     await assert.rejects(openStargz(rangesOf(plain), described), code("ERR_OCI_UNSUPPORTED"));
-    const astray = Buffer.concat([blob.subarray(0, -51), footer(blob.length, false)]);
+    const astray = Buffer.concat([blob.subarray(0, -51), stargzFooter(blob.length, false)]);
     await assert.rejects(openStargz(rangesOf(astray), descriptor), code("ERR_OCI_LAYER_INVALID"));
   });
 });
