@@ -1,5 +1,5 @@
 /**
- * Collecting what is known about an image: its manifest, its signatures, and the files that requirements name.
+ * Collecting what is known about an image: its manifest and its signatures.
  *
  * The reference is resolved once. What it named at that moment is what the verdict is about.
  *
@@ -24,8 +24,6 @@ import {
   type SignedImage,
   signaturesError,
 } from "./sources/signature-source.ts";
-import { type FileContent, sourcePaths, trustPaths } from "./trust-root.ts";
-import type { PolicyRequirement } from "./types.ts";
 import type { SourceReport } from "./verdict.ts";
 
 /** Which image of an index is meant. */
@@ -46,8 +44,23 @@ export interface ResolvedImage {
 }
 
 /**
+ * What a reference names at present. The descriptor is the store's word: nothing of it is verified.
+ *
+ * @throws {PolicyError} `ERR_POLICY_MANIFEST` if the store does not say.
+ */
+export async function resolveReference(
+  store: ReadStore,
+  reference: Reference,
+  { signal }: SignalOptions,
+): Promise<Descriptor> {
+  const target = reference.digest ?? reference.tag ?? "latest";
+  return orManifestError(signal, () => store.resolve(target, { signal }));
+}
+
+/**
  * The manifest of the single image that a reference names, verified.
  *
+ * @param descriptor What the reference was found to name.
  * @throws {PolicyError} `ERR_POLICY_MANIFEST` if it cannot be had, is not what its digest says, can be read in
  * two ways, or is a Docker schema 1 manifest.
  * @throws {PolicyError} `ERR_POLICY_INSTANCE` for an index without a choice that fits.
@@ -55,11 +68,11 @@ export interface ResolvedImage {
 export async function resolveImage(
   store: ReadStore,
   reference: Reference,
+  descriptor: Descriptor,
   choice: InstanceChoice,
   { signal }: SignalOptions,
 ): Promise<ResolvedImage> {
-  const target = reference.digest ?? reference.tag ?? "latest";
-  const top = await orManifestError(signal, () => fetchManifest(store, target, { signal }));
+  const top = await orManifestError(signal, () => fetchManifest(store, descriptor, { signal }));
   const topDigest = manifestDigest(top.bytes);
   if (reference.digest !== undefined && reference.digest !== topDigest) {
     throw new PolicyError(
@@ -131,54 +144,6 @@ export async function collectSignatures(
     }
   }
   return { signatures, reports };
-}
-
-/** Reads a file that a policy names. */
-export type ReadPolicyFile = (path: string, options: SignalOptions) => Promise<Uint8Array>;
-
-/**
- * Reads every file that requirements name. A file that cannot be read fails where its content is asked for, so
- * that the requirement that needs it is the one that is not met.
- */
-export async function readTrustFiles(
-  requirements: readonly PolicyRequirement[],
-  readFile: ReadPolicyFile | undefined,
-  { signal }: SignalOptions,
-): Promise<FileContent> {
-  const contents = new Map<string, Uint8Array | PolicyError>();
-  for (const path of new Set(requirements.flatMap(pathsOf))) {
-    contents.set(path, await readOrError(path, readFile, signal));
-  }
-  return (path) => {
-    const content = contents.get(path) ?? trustError(path, new TypeError("not among the files read"));
-    if (content instanceof PolicyError) throw content;
-    return content;
-  };
-}
-
-function pathsOf(requirement: PolicyRequirement): readonly string[] {
-  if (requirement.type === "signedBy") return sourcePaths(requirement.keys);
-  return requirement.type === "sigstoreSigned" ? trustPaths(requirement.trust) : [];
-}
-
-async function readOrError(
-  path: string,
-  readFile: ReadPolicyFile | undefined,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array | PolicyError> {
-  try {
-    if (!readFile) throw new TypeError("the verifier was given no way to read files");
-    const content = await raceSignal(readFile(path, { signal }), signal);
-    if (!(content instanceof Uint8Array)) throw new TypeError("readFile gave something other than bytes");
-    return content;
-  } catch (cause) {
-    signal?.throwIfAborted();
-    return trustError(path, cause);
-  }
-}
-
-function trustError(path: string, cause: unknown): PolicyError {
-  return new PolicyError("ERR_POLICY_TRUST_ROOT", `reading ${path}: ${messageOf(cause)}`, { cause });
 }
 
 async function orManifestError<T>(signal: AbortSignal | undefined, fetch: () => Promise<T>): Promise<T> {

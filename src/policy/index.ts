@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./cache/index.ts";
 export {
   type CrioPolicyOptions,
   type CrioPolicyPath,
@@ -23,7 +24,7 @@ export {
   evaluateRequirements,
   type PolicyImage,
 } from "./evaluate.ts";
-export type { InstanceChoice, ReadPolicyFile } from "./evidence.ts";
+export type { InstanceChoice } from "./evidence.ts";
 export { formatPolicy } from "./format.ts";
 export { matchesIdentity } from "./identity.ts";
 export {
@@ -60,7 +61,15 @@ export {
 export * from "./signing/index.ts";
 export type { SignatureStep } from "./sigstore.ts";
 export * from "./sources/index.ts";
-export type { FileContent } from "./trust-root.ts";
+export type { ReadPolicyFile } from "./trust-files.ts";
+export { createTrustMemory, type TrustMemory } from "./trust-memory.ts";
+export type {
+  FileContent,
+  FulcioTrustRoot,
+  KeyTrustRoot,
+  PkiTrustRoot,
+  TrustRoot,
+} from "./trust-root.ts";
 export type * from "./types.ts";
 export type * from "./verdict.ts";
 export { createVerifier, type Verifier, type VerifierOptions, type VerifyOptions } from "./verifier.ts";

@@ -9,9 +9,9 @@ import { join } from "node:path";
 import type { SignalOptions } from "../core/signal.ts";
 import { type CrioPolicyOptions, DEFAULT_SIGNATURE_POLICY_DIR, namespacePolicyPath } from "./crio.ts";
 import { messageOf, PolicyError } from "./errors.ts";
-import type { ReadPolicyFile } from "./evidence.ts";
 import { parsePolicy } from "./parse.ts";
 import { quote } from "./quote.ts";
+import type { ReadPolicyFile } from "./trust-files.ts";
 import type { Policy } from "./types.ts";
 
 /** A policy with the file that it came from. */

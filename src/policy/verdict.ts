@@ -110,6 +110,11 @@ export interface VerdictSubject {
   readonly indexDigest?: Digest;
   /** Where signatures were looked for, in order; empty where no requirement needs any. */
   readonly sources: readonly SourceReport[];
+  /**
+   * When this was decided, in seconds since 1970 by the verifier's clock: before the call where the verdict was kept
+   * from an earlier one.
+   */
+  readonly decidedAt: number;
 }
 
 /** What was found in one place. */

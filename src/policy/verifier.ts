@@ -3,25 +3,26 @@
  *
  * @module
  */
+import { digestOf } from "../core/digest.ts";
 import { isLadingError } from "../core/errors.ts";
 import { formatReference, type Reference, referenceName, withDefaultTag } from "../core/reference.ts";
 import type { SignalOptions } from "../core/signal.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { type SingleFlight, singleFlight } from "../oci/flight.ts";
 import type { RepositorySource } from "../oci/store.ts";
+import { verdictKeys } from "./cache/cache-key.ts";
+import { createKeeper, type KeeperSubject } from "./cache/keeper.ts";
+import type { VerdictCacheOptions } from "./cache/verdict-cache.ts";
+import { type DecisionRequest, decideOnImage } from "./decision.ts";
 import { PolicyError } from "./errors.ts";
-import { dockerImage, type EvaluateOptions, evaluateRequirements, needsSignatures } from "./evaluate.ts";
-import {
-  collectSignatures,
-  type InstanceChoice,
-  type ReadPolicyFile,
-  readTrustFiles,
-  resolveImage,
-} from "./evidence.ts";
+import { dockerImage, type EvaluateOptions } from "./evaluate.ts";
+import { type InstanceChoice, resolveReference } from "./evidence.ts";
 import { formatPolicy } from "./format.ts";
-import { criErrorMessage, pullMessage } from "./messages.ts";
 import { parsePolicy } from "./parse.ts";
 import { parseImageReference } from "./reference.ts";
-import { selectRequirements } from "./scope.ts";
 import type { SignatureSource } from "./sources/signature-source.ts";
+import { createTrustFiles, type ReadPolicyFile, type TrustFiles } from "./trust-files.ts";
+import { createTrustMemory, type TrustMemory } from "./trust-memory.ts";
 import type { Policy } from "./types.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -39,85 +40,157 @@ export interface VerifierOptions extends EvaluateOptions {
   readFile?: ReadPolicyFile | undefined;
   /** The present time in milliseconds since 1970. Default `Date.now`. */
   now?: (() => number) | undefined;
+  /**
+   * Where verdicts are kept, and for how long; `false` for nowhere. Default: in memory, allowed images for ten
+   * minutes and refusals for five seconds.
+   *
+   * What is kept counts for the same digest under the same reference, policy, keys, sources and options only, and
+   * no longer than the certificates and signatures that it rests on.
+   */
+  cache?: VerdictCacheOptions | false | undefined;
 }
 
 /** Options of {@link Verifier.evaluate}. */
 export interface VerifyOptions extends SignalOptions, InstanceChoice {}
 
-/** Decides on images by one policy. Evaluations do not influence each other and may run side by side. */
+/**
+ * Decides on images by one policy.
+ *
+ * Evaluations may run side by side. Those that ask the same at the same time share one piece of work; the signal of
+ * one ends its own wait, and the work ends when nobody waits for it.
+ */
 export interface Verifier {
   /**
-   * What the policy says about an image.
+   * What the policy says about an image: frozen plain data, which others may have too.
    *
-   * The reference is resolved once, and the verdict is bound to the digest that was found: use the image by
-   * that digest, never by resolving the tag again. An index is not looked at for signatures of its own; one of
-   * its images is chosen and checked under the reference of the whole.
+   * The verdict is bound to the digest that the reference had: use the image by that digest, never by resolving the
+   * tag again. A tag is resolved in every call; a verdict that was kept is given after that, and for a reference by
+   * digest without any look at the registry. An index is not looked at for signatures of its own; one of its images
+   * is chosen and checked under the reference of the whole.
    *
    * Rejects with a {@link PolicyError} where no verdict can be reached: `ERR_POLICY_REFERENCE`,
-   * `ERR_POLICY_MANIFEST`, `ERR_POLICY_INSTANCE`, `ERR_POLICY_SIGNATURES`, `ERR_POLICY_UNSUPPORTED`.
+   * `ERR_POLICY_MANIFEST`, `ERR_POLICY_INSTANCE`, `ERR_POLICY_SIGNATURES`, `ERR_POLICY_UNSUPPORTED`. Nothing of
+   * that is kept.
    *
    * @param reference The name that the user gave: before mirrors, after completing a short name.
    */
   evaluate(reference: string | Reference, options?: VerifyOptions): Promise<Verdict>;
+  /**
+   * Reads the files that the policy names anew, from the next evaluation that needs them on: to be called after keys
+   * or certificates were rotated, on a signal, by a timer or by `fs.watch`.
+   *
+   * Until then each file is read once, when the first signature that needs it is about to be checked, and what was
+   * read stays as it is. A file that could not be read is tried again by itself. Evaluations under way end with what
+   * they began with. Verdicts that rest on other content than the new one are not used again.
+   */
+  reload(): void;
 }
 
 /** Longer than any policy that {@link parsePolicy} reads, when it is written out in full. */
 const MAX_POLICY_BYTES = 64 * 1024 * 1024;
 
+/** What is asked, and with which files. */
+interface Request extends DecisionRequest {
+  readonly subject: KeeperSubject;
+  readonly generation: Generation;
+}
+
+/** What changes when files are to be read anew. */
+interface Generation {
+  readonly files: TrustFiles;
+  readonly memory: TrustMemory;
+  /** By reference. */
+  readonly resolutions: SingleFlight<Descriptor>;
+  /** By the key of the verdict. */
+  readonly decisions: SingleFlight<Verdict>;
+}
+
+function newGeneration(readFile: ReadPolicyFile | undefined): Generation {
+  return {
+    files: createTrustFiles(readFile),
+    memory: createTrustMemory(),
+    resolutions: singleFlight(),
+    decisions: singleFlight(),
+  };
+}
+
 /**
  * A verifier for images of the docker transport.
  *
- * Policy and list of sources are copied: later changes of either do not count.
+ * Policy and list of sources are copied: later changes of either do not count. For another policy make another
+ * verifier; they may have the same cache.
  *
  * @throws {PolicyError} For a policy made by hand that {@link parsePolicy} would not read.
+ * @throws {RangeError} For a time of `cache` that is negative.
  */
 export function createVerifier(given: Policy, options: VerifierOptions): Verifier {
-  const { source, readFile, now = Date.now, requireSignatureVerification } = options;
-  if (!Array.isArray(options.signatureSources)) throw new TypeError("signatureSources must be a list");
-  const policy = parsePolicy(formatPolicy(given), { maxBytes: MAX_POLICY_BYTES });
-  const signatureSources = [...options.signatureSources];
-  const completeFormats = signatureSources.flatMap(({ formats }) => formats);
+  const {
+    source,
+    signatureSources: givenSources,
+    readFile,
+    now = Date.now,
+    cache = {},
+    ...deciding
+  } = options;
+  if (!Array.isArray(givenSources)) throw new TypeError("signatureSources must be a list");
+  const text = formatPolicy(given);
+  const policy = parsePolicy(text, { maxBytes: MAX_POLICY_BYTES });
+  const signatureSources = [...givenSources];
+  const context = { policy, source, signatureSources, now, options: deciding };
+  const keeper = cache === false ? undefined : createKeeper(cache, now);
+  const keyOf = verdictKeys({
+    policy: digestOf(text),
+    source: (cache === false ? undefined : cache.scope) ?? source,
+    signatureSources,
+    options: deciding,
+  });
+  let current = newGeneration(readFile);
+
+  async function keptOrNew(request: Request, signal: AbortSignal): Promise<Verdict> {
+    const { subject, generation } = request;
+    const { files } = generation;
+    const fileDigest = async (path: string) => (await files.read(path, signal)).digest;
+    const kept = await keeper?.find(subject, fileDigest, signal);
+    if (kept && isAbout(kept, subject)) return kept;
+    const { verdict, at, restsOn } = await decideOnImage(request, { ...context, ...generation }, signal);
+    if (restsOn) keeper?.keep(subject, verdict, at, restsOn);
+    return verdict;
+  }
+
   return {
-    async evaluate(text, { signal, platform, instanceDigest } = {}) {
+    async evaluate(asked, { signal, platform, instanceDigest } = {}) {
       signal?.throwIfAborted();
-      const reference = readReference(text);
-      const image = dockerImage(reference);
-      const repository = referenceName(reference);
-      const store = source.repository(repository);
-      const resolved = await resolveImage(store, reference, { platform, instanceDigest }, { signal });
-      const { requirements } = selectRequirements(policy, image.lookup);
-      const { signatures, reports } = needsSignatures(requirements)
-        ? await collectSignatures(
-            signatureSources,
-            { repository, tag: reference.tag, store, digest: resolved.digest },
-            { signal },
-          )
-        : { signatures: [], reports: [] };
-      const file = await readTrustFiles(signatures.length > 0 ? requirements : [], readFile, { signal });
-      signal?.throwIfAborted();
-      const evaluation = await evaluateRequirements(
-        policy,
-        image,
-        { manifest: resolved.manifest, signatures, completeFormats, file, now: now() / 1000 },
-        { requireSignatureVerification },
-      );
-      const { digest, indexDigest } = resolved;
-      const subject = {
-        reference: formatReference(reference),
-        digest,
-        ...(indexDigest === undefined ? {} : { indexDigest }),
-        sources: reports,
-      };
-      if (evaluation.kind === "allowed") return { ...evaluation, ...subject };
-      const message = pullMessage(evaluation.reason, indexDigest !== undefined);
-      return {
-        ...evaluation,
-        ...subject,
-        message,
-        criError: criErrorMessage(message, evaluation.errorClass),
-      };
+      const reference = readReference(asked);
+      // Not every reference is one of this transport, whatever was kept.
+      dockerImage(reference);
+      const generation = current;
+      const name = formatReference(reference);
+      const descriptor =
+        reference.digest === undefined
+          ? await generation.resolutions.run(
+              name,
+              (until) =>
+                resolveReference(source.repository(referenceName(reference)), reference, { signal: until }),
+              signal,
+            )
+          : undefined;
+      const digest = descriptor?.digest ?? reference.digest;
+      if (digest === undefined) throw new PolicyError("ERR_POLICY_MANIFEST", `${name} has no digest`);
+      const choice = { platform, instanceDigest };
+      const key = keyOf({ reference: name, digest, choice });
+      const subject = { key, reference: name, digest };
+      const request = { reference, choice, descriptor, subject, generation };
+      return generation.decisions.run(key, (until) => keptOrNew(request, until), signal);
+    },
+    reload() {
+      current = newGeneration(readFile);
     },
   };
+}
+
+/** Whether a verdict that was kept is the one that was asked for, whatever the cache may do. */
+function isAbout(verdict: Verdict, { reference, digest }: KeeperSubject): boolean {
+  return verdict.reference === reference && (verdict.indexDigest ?? verdict.digest) === digest;
 }
 
 /** The reference to decide on: normalized, with a tag or a digest, below a domain. */

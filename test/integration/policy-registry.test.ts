@@ -50,6 +50,7 @@ async function setUp(t: TestContext, options: StartRegistryOptions = {}) {
   const verifier = createVerifier(parsePolicy(policy), {
     source: registry,
     signatureSources: [sigstoreAttachments()],
+    cache: false,
   });
   const evaluate = (options?: VerifyOptions) => verifier.evaluate(`${name}:v1`, options);
   return { server, intercept, digest, evaluate };

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { PolicyError } from "../../../src/policy/errors.ts";
-import type { ReadPolicyFile } from "../../../src/policy/evidence.ts";
 import { loadPolicy, loadPolicyFiles, loadPolicyForNamespace } from "../../../src/policy/load.ts";
+import type { ReadPolicyFile } from "../../../src/policy/trust-files.ts";
 
 const REJECT = '{"default":[{"type":"reject"}]}';
 

@@ -1,0 +1,58 @@
+/**
+ * Entries of a cache as text, and back.
+ *
+ * @module
+ */
+import type { CachedVerdict } from "./verdict-cache.ts";
+
+/** An object of this one member stands for a bigint. */
+const BIGINT = "$bigint";
+
+/**
+ * The text of an entry, which {@link parseEntry} reads back as an equal one.
+ *
+ * @throws {TypeError} For something that would not come back as it is.
+ */
+export function formatEntry(entry: CachedVerdict): string {
+  return JSON.stringify(entry, (_, value: unknown) => {
+    if (typeof value === "bigint") return { [BIGINT]: String(value) };
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) assertPlain(value);
+    return value;
+  });
+}
+
+function assertPlain(value: object): void {
+  if (Object.getPrototypeOf(value) === Object.prototype && !(BIGINT in value)) return;
+  throw new TypeError("only plain data can be kept");
+}
+
+/**
+ * The entry that a text from {@link formatEntry} spells out, or nothing for another text.
+ *
+ * Only kind and times are looked at: who wrote the text must be known to be a verifier.
+ */
+export function parseEntry(text: string): CachedVerdict | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text, (_, member: unknown) => bigintOf(member) ?? member);
+  } catch {
+    return undefined;
+  }
+  return isEntry(value) ? value : undefined;
+}
+
+function bigintOf(value: unknown): bigint | undefined {
+  if (typeof value !== "object" || value === null || !(BIGINT in value)) return undefined;
+  const digits = value[BIGINT];
+  return typeof digits === "string" && /^-?[0-9]{1,40}$/.test(digits) ? BigInt(digits) : undefined;
+}
+
+/** Whether something that came out of a store has the shape of an entry. */
+export function isEntry(value: unknown): value is CachedVerdict {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, storedAt, expiresAt, verdict, paths } = value as Partial<Record<string, unknown>>;
+  if (!Number.isFinite(storedAt) || !Number.isFinite(expiresAt)) return false;
+  if (kind === "files") return Array.isArray(paths) && paths.every((path) => typeof path === "string");
+  if (kind !== "verdict" || typeof verdict !== "object" || verdict === null) return false;
+  return "kind" in verdict && (verdict.kind === "allowed" || verdict.kind === "rejected");
+}
