@@ -8,15 +8,16 @@
 import { digestOf } from "../core/digest.ts";
 import { SIMPLE_SIGNING } from "../core/media-types.ts";
 import { familiarReference, type Reference } from "../core/reference.ts";
-import { type ChainBudget, imageBudget } from "./chain.ts";
+import { imageBudget } from "./chain.ts";
 import { PolicyError, type PolicyErrorClass } from "./errors.ts";
 import { dockerLookup, type ScopeLookup, selectRequirements } from "./scope.ts";
 import type { SigstoreSignature, SimpleSignature, StoredSignature } from "./signature-blob.ts";
-import { type SignatureStep, verifySigstoreSignature } from "./sigstore.ts";
+import { openSignedByKeys, verifySimpleSignature } from "./signed-by.ts";
+import { type AcceptedSignature, type SignatureStep, verifySigstoreSignature } from "./sigstore.ts";
 import { createTrustMemory, type TrustMemory } from "./trust-memory.ts";
-import { contentsOf, type FileContent, type TrustRoot } from "./trust-root.ts";
+import type { FileContent } from "./trust-root.ts";
 import type { Policy, PolicyRequirement, SignedBy, SigstoreSigned } from "./types.ts";
-import type { Evaluation, RequirementResult, SignatureRejected, SignatureResult } from "./verdict.ts";
+import type { Evaluation, RequirementResult, SignatureLabel, SignatureResult } from "./verdict.ts";
 
 /** What a policy knows an image by. */
 export interface PolicyImage {
@@ -50,7 +51,7 @@ export interface Evidence {
   readonly file: FileContent;
   /** Keys and certificates parsed before, with the same `file`. Default: nothing is kept from call to call. */
   readonly memory?: TrustMemory | undefined;
-  /** The present time in seconds since 1970. Matters for PKI certificates only. */
+  /** The present time in seconds since 1970. Matters for PKI certificates, OpenPGP keys and their signatures. */
   readonly now: number;
 }
 
@@ -92,8 +93,7 @@ export function needsSignatures(requirements: readonly PolicyRequirement[]): boo
  * relevant signatures are tried in order, and the first that is accepted ends the search. A promise, since
  * reading OpenPGP keys takes a library that is loaded when it is first needed.
  *
- * @throws {PolicyError} `ERR_POLICY_UNSUPPORTED` where an OpenPGP signature would have to be checked, or where
- * signatures of the format needed were not looked for.
+ * @throws {PolicyError} `ERR_POLICY_UNSUPPORTED` where signatures of the format needed were not looked for.
  */
 export async function evaluateRequirements(
   policy: Policy,
@@ -149,7 +149,7 @@ async function evaluateRequirement(
     case "signedBaseLayer":
       return failed(type, "signedBaseLayer not implemented yet!");
     case "signedBy":
-      return evaluateSignedBy(requirement, evidence);
+      return evaluateSignedBy(requirement, image, evidence);
     case "sigstoreSigned":
       return evaluateSigstoreSigned(requirement, image, evidence);
     default:
@@ -184,7 +184,13 @@ async function evaluateSigstoreSigned(
   const budget = imageBudget();
   const root = await orPolicyError(evidence.memory.root(requirement.trust, evidence.file));
   for (const { source, signature } of relevant) {
-    const result = trySigstore(source, signature, root, requirement, image, evidence, budget);
+    const label = { source, digest: digestOf(signature.payload) };
+    const result = await trySignature(label, (onStep) => {
+      if (root instanceof PolicyError) throw root;
+      const subject = { reference: image.reference, manifest: evidence.manifest };
+      const options = { now: evidence.now, budget, onStep };
+      return verifySigstoreSignature(signature, root, requirement.signedIdentity, subject, options);
+    });
     results.push(result);
     if (result.kind === "accepted") return { kind: "met", type, signatures: results };
   }
@@ -203,38 +209,13 @@ async function orPolicyError<T>(promise: Promise<T>): Promise<T | PolicyError> {
 
 const NO_SIGNATURE = "A signature was required, but no signature exists";
 
-function trySigstore(
-  source: string,
-  signature: SigstoreSignature,
-  root: TrustRoot | PolicyError,
-  { signedIdentity }: SigstoreSigned,
+async function evaluateSignedBy(
+  requirement: SignedBy,
   { reference }: PolicyImage,
-  { manifest, now }: Evidence,
-  budget: ChainBudget,
-): SignatureResult {
-  const label = { source, digest: digestOf(signature.payload) };
-  let step: SignatureStep = "trust-root";
-  try {
-    if (root instanceof PolicyError) throw root;
-    const subject = { reference, manifest };
-    const accepted = verifySigstoreSignature(signature, root, signedIdentity, subject, {
-      now,
-      budget,
-      onStep(next) {
-        step = next;
-      },
-    });
-    const { payload, ...times } = accepted;
-    return { kind: "accepted", ...label, dockerReference: payload.dockerReference, ...times };
-  } catch (error) {
-    // Anything else than a reason to reject is a fault of ours, and no verdict comes out.
-    if (!(error instanceof PolicyError)) throw error;
-    return { kind: "rejected", ...label, errorClass: error.errorClass, reason: error.message, step };
-  }
-}
-
-async function evaluateSignedBy(requirement: SignedBy, evidence: Evidence): Promise<RequirementResult> {
-  const { type, keyType } = requirement;
+  evidence: EvidenceWithMemory,
+): Promise<RequirementResult> {
+  const { type, signedIdentity } = requirement;
+  const { manifest, now } = evidence;
   const relevant: { source: string; signature: SimpleSignature }[] = [];
   for (const { source, signature } of evidence.signatures) {
     if (signature.format === "simple-signing") relevant.push({ source, signature });
@@ -243,44 +224,36 @@ async function evaluateSignedBy(requirement: SignedBy, evidence: Evidence): Prom
     assertComplete(evidence, "simple-signing");
     return failed(type, NO_SIGNATURE);
   }
-  if (keyType !== "GPGKeys") {
-    const reason = `Unimplemented "keyType" value "${keyType}"`;
-    return summary(
-      type,
-      relevant.map((each) => rejectedSimple(each, reason, "other")),
-    );
+  const results: SignatureResult[] = [];
+  const ring = await orPolicyError(openSignedByKeys(requirement, evidence.file, evidence.memory));
+  for (const { source, signature } of relevant) {
+    const label = { source, digest: digestOf(signature.content) };
+    const result = await trySignature(label, async (onStep) => {
+      if (ring instanceof PolicyError) throw ring;
+      return verifySimpleSignature(signature, ring, signedIdentity, { reference, manifest }, { now, onStep });
+    });
+    results.push(result);
+    if (result.kind === "accepted") return { kind: "met", type, signatures: results };
   }
-  const problem = await keyringProblem(requirement, evidence.file);
-  if (problem) {
-    return summary(
-      type,
-      relevant.map((each) => rejectedSimple(each, problem.message, problem.errorClass)),
-    );
-  }
-  throw new PolicyError("ERR_POLICY_UNSUPPORTED", "this version does not verify OpenPGP signatures");
+  return summary(type, results);
 }
 
-/** Why the keys of a requirement cannot verify anything, where that shows without reading keyrings. */
-async function keyringProblem({ keys }: SignedBy, file: FileContent): Promise<PolicyError | undefined> {
-  const contents = await orPolicyError(contentsOf(keys, file));
-  if (contents instanceof PolicyError) return contents;
-  const isEmpty = contents.every(({ byteLength }) => byteLength === 0);
-  return isEmpty ? new PolicyError("ERR_POLICY_REQUIREMENT", "No public keys imported") : undefined;
-}
-
-function rejectedSimple(
-  { source, signature }: { source: string; signature: SimpleSignature },
-  reason: string,
-  errorClass: PolicyErrorClass,
-): SignatureRejected {
-  return {
-    kind: "rejected",
-    source,
-    digest: digestOf(signature.content),
-    errorClass,
-    reason,
-    step: "trust-root",
-  };
+/** What comes of checking a signature. */
+async function trySignature(
+  label: SignatureLabel,
+  verify: (onStep: (step: SignatureStep) => void) => AcceptedSignature | Promise<AcceptedSignature>,
+): Promise<SignatureResult> {
+  let step: SignatureStep = "trust-root";
+  try {
+    const { payload, ...times } = await verify((next) => {
+      step = next;
+    });
+    return { kind: "accepted", ...label, dockerReference: payload.dockerReference, ...times };
+  } catch (error) {
+    // Anything else than a reason to reject is a fault of ours, and no verdict comes out.
+    if (!(error instanceof PolicyError)) throw error;
+    return { kind: "rejected", ...label, errorClass: error.errorClass, reason: error.message, step };
+  }
 }
 
 /** The outcome where signatures were tried and none was accepted. */
@@ -305,7 +278,7 @@ function failed(
 }
 
 /** Fails where "no signature exists" would be a guess. */
-function assertComplete({ completeFormats }: Evidence, format: StoredSignature["format"]): void {
+export function assertComplete({ completeFormats }: Evidence, format: StoredSignature["format"]): void {
   if (completeFormats.includes(format)) return;
   throw new PolicyError(
     "ERR_POLICY_UNSUPPORTED",

@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+export { type AuthoredSignature, signaturesWithAcceptedAuthor } from "./accepted-signatures.ts";
 export * from "./cache/index.ts";
 export {
   type CrioPolicyOptions,

@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { withDefaultTag } from "../../../src/core/reference.ts";
 import type { JsonValue } from "../../../src/core/strict-json.ts";
 import { PolicyError } from "../../../src/policy/errors.ts";
-import { type CollectedSignature, dockerImage, evaluateRequirements } from "../../../src/policy/evaluate.ts";
+import {
+  type CollectedSignature,
+  dockerImage,
+  type Evidence,
+  evaluateRequirements,
+} from "../../../src/policy/evaluate.ts";
 import { parsePolicy } from "../../../src/policy/parse.ts";
 import { parseImageReference } from "../../../src/policy/reference.ts";
 import { parseSignatureBlob } from "../../../src/policy/signature-blob.ts";
@@ -20,18 +25,11 @@ const suite: VectorSuite = {
         (given === undefined ? input["policy"] : { default: [given] }) satisfies JsonValue | undefined,
       ),
     );
-    const directory = join(base, String(input["imageDir"]));
     try {
       const evaluation = await evaluateRequirements(
         policy,
         dockerImage(withDefaultTag(parseImageReference(String(input["imageReference"])))),
-        {
-          manifest: manifestOf(directory),
-          signatures: signaturesOf(directory),
-          completeFormats: ["simple-signing", "sigstore-json"],
-          file: (path) => fileOf(join(base, path)),
-          now: NOW,
-        },
+        readImageEvidence(base, String(input["imageDir"])),
         { requireSignatureVerification: input["requireSignatureVerification"] === true },
       );
       if (evaluation.kind === "allowed") return { allowed: true };
@@ -42,6 +40,18 @@ const suite: VectorSuite = {
     }
   },
 };
+
+/** What a directory with an image knows about it; paths of policies are relative to `base`. */
+export function readImageEvidence(base: string, imageDirectory: string): Evidence {
+  const directory = join(base, imageDirectory);
+  return {
+    manifest: manifestOf(directory),
+    signatures: signaturesOf(directory),
+    completeFormats: ["simple-signing", "sigstore-json"],
+    file: (path) => fileOf(join(base, path)),
+    now: NOW,
+  };
+}
 
 function manifestOf(directory: string): Uint8Array {
   const path = join(directory, "manifest.json");
