@@ -11,6 +11,10 @@ export interface Way {
   name: string;
   /** Does it once. What it gives back is not looked at. */
   run(): unknown;
+  /** Prepares a turn; its time does not count. */
+  before?(): unknown;
+  /** Clears up after a turn; its time does not count. */
+  after?(): unknown;
 }
 
 /** A figure that is to be met: one way against another. */
@@ -47,12 +51,14 @@ export async function interleave(
       const at = (turn + round + warmUp) % ways.length;
       const way = ways[at];
       if (!way) continue;
+      await way.before?.();
       const start = process.hrtime.bigint();
       for (let run = 0; run < repeat; run++) {
         const result = way.run();
         if (result instanceof Promise) await result;
       }
       const time = Number(process.hrtime.bigint() - start) / 1000 / repeat;
+      await way.after?.();
       if (round >= 0) times[at]?.push(time);
     }
   }
