@@ -29,6 +29,7 @@ export {
 export type { InstanceChoice } from "./evidence.ts";
 export { formatPolicy } from "./format.ts";
 export { matchesIdentity } from "./identity.ts";
+export * from "./import/index.ts";
 export {
   type LoadedPolicy,
   type LoadNamespacePolicyOptions,
