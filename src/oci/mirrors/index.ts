@@ -17,6 +17,7 @@ export * from "./cri-registry.ts";
 export * from "./default-host.ts";
 export * from "./host-url.ts";
 export * from "./hosts-toml.ts";
+export * from "./load-credentials.ts";
 export * from "./load-hosts.ts";
 export * from "./load-registries.ts";
 export * from "./mirrored.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 import { formatReference, type Reference } from "../../core/reference.ts";
+import { AUTH_FILES_HELPER } from "../credentials/lookup.ts";
 import { OciError } from "../errors.ts";
 import {
   type ParseRegistriesOptions,
@@ -41,9 +42,6 @@ export interface RegistriesConf {
   ignored: readonly WithOrigin<string>[];
 }
 
-/** The helper that means the credential files themselves. */
-export const AUTH_FILE_HELPER = "containers-auth.json";
-
 /**
  * Files in the order in which they apply: a later one replaces an entry of the same prefix whole, a list that it
  * has, a mode that it has, and each alias by itself.
@@ -66,7 +64,7 @@ export function mergeRegistries(files: readonly RegistriesFile[]): RegistriesCon
       layerHelper = { value: file.additionalLayerStoreAuthHelper, origin };
     }
   }
-  if (helpers.value.length === 0) helpers = { value: [AUTH_FILE_HELPER], origin: helpers.origin };
+  if (helpers.value.length === 0) helpers = { value: [AUTH_FILES_HELPER], origin: helpers.origin };
   return {
     registries: sortedByPrefix(registries.values()),
     unqualifiedSearchRegistries: search,

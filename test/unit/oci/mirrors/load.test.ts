@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { parseReference } from "../../../../src/core/reference.ts";
+import { AUTH_FILES_HELPER, type CredentialHelperRequest } from "../../../../src/oci/credentials/index.ts";
 import {
   configFiles,
   discoverCertificates,
@@ -11,6 +12,7 @@ import {
   loadHosts,
   loadHostsSources,
   loadRegistriesConf,
+  loadRegistriesCredentials,
   loadRegistriesSources,
 } from "../../../../src/oci/mirrors/index.ts";
 
@@ -176,4 +178,53 @@ test("a broken hosts.toml is an error; with leniency the mirrors are lost, and i
     ["r.example"],
   );
   assert.equal(broken?.code, "ERR_OCI_CONFIG_INVALID");
+});
+
+test("credentials come from what credential-helpers names, in its order", async (t) => {
+  const auth = (user: string) => ({ auth: Buffer.from(`${user}:pw`).toString("base64") });
+  const main = "/etc/containers/registries.conf";
+  const dropIn = "/etc/containers/registries.conf.d/1.conf";
+  const line = (...helpers: string[]) => `credential-helpers = ${JSON.stringify(helpers)}\n`;
+  const asked = async (files: Record<string, string>, path = "/auth.json") => {
+    const rootPrefix = await rootWith(t, {
+      ...files,
+      "/auth.json": JSON.stringify({ auths: { "quay.io": auth("file") } }),
+    });
+    const calls: string[] = [];
+    const credentials = await loadRegistriesCredentials({
+      env: {},
+      home: "/home/u",
+      uid: 1000,
+      rootPrefix,
+      authFile: join(rootPrefix, path),
+      run: async ({ name, action, input }: CredentialHelperRequest) => {
+        calls.push(`${name} ${action} ${input}`);
+        const none = name === "empty";
+        const answer = JSON.stringify({ ServerURL: input, Username: name, Secret: "s" });
+        const stdout = Buffer.from(none ? "credentials not found in native keychain" : answer);
+        return { kind: "ended", exitCode: none ? 1 : 0, stdout };
+      },
+    });
+    const found = await credentials("quay.io", { repository: "a/b" });
+    return [found?.kind === "password" ? found.username : undefined, ...calls];
+  };
+  const helper = (name: string) => `${name} get quay.io`;
+  assert.deepEqual(await asked({}), ["file"]);
+  assert.deepEqual(await asked({ [main]: line("empty", "one", "two") }), [
+    "one",
+    helper("empty"),
+    helper("one"),
+  ]);
+  assert.deepEqual(await asked({ [main]: line("empty", AUTH_FILES_HELPER, "one") }), [
+    "file",
+    helper("empty"),
+  ]);
+  assert.deepEqual(await asked({ [main]: line(AUTH_FILES_HELPER, "one") }, "/none.json"), [
+    "one",
+    helper("one"),
+  ]);
+  assert.deepEqual(await asked({ [main]: line("one"), [dropIn]: line("two") }), ["two", helper("two")]);
+  // Files that are not named are not looked at.
+  assert.deepEqual(await asked({ [main]: line("empty") }), [undefined, helper("empty")]);
+  await assert.rejects(asked({ [main]: "credential-helpers = 1" }), { code: "ERR_OCI_CONFIG_INVALID" });
 });
