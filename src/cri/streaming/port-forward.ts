@@ -6,6 +6,7 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { CriError } from "../errors.ts";
+import { cut } from "./cut.ts";
 import { openPodSpdy } from "./dial-pod.ts";
 import { asError } from "./flow.ts";
 import { assertPort, type ForwardedPort, parseForwardedPort } from "./forwarded-port.ts";
@@ -209,10 +210,4 @@ async function relay(local: Socket, connecting: Promise<Duplex>): Promise<void> 
     local.pipe(remote);
     remote.pipe(local);
   });
-}
-
-/** Ends a connection so that the other side does not take it for a regular end. */
-function cut(socket: Socket): void {
-  if (socket.connecting || socket.destroyed) socket.destroy();
-  else socket.resetAndDestroy();
 }
