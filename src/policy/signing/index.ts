@@ -3,6 +3,9 @@
  *
  * @module
  */
+
+export type { LoggedSignature } from "../rekor.ts";
+export { type AttachedSignatures, type AttachOptions, attachSigstoreSignatures } from "./attach.ts";
 export {
   type AnnotationValue,
   type CosignPayload,
@@ -11,6 +14,14 @@ export {
 } from "./cosign-payload.ts";
 export type { KeyStrength, Passphrase } from "./encrypted-key.ts";
 export { type GenerateKeyPairOptions, generateKeyPair, type KeyAlgorithm, type KeyPair } from "./key-pair.ts";
+export {
+  type ClaimedIdentity,
+  type SignedManifest,
+  type SignImageOptions,
+  type SignImageResult,
+  signImage,
+} from "./sign-image.ts";
+export { type SignPayloadOptions, signPayload, type TransparencyLog } from "./sign-payload.ts";
 export {
   type CertifiedSignature,
   createKeySigner,
