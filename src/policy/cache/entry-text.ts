@@ -14,9 +14,11 @@ const BIGINT = "$bigint";
  * @throws {TypeError} For something that would not come back as it is.
  */
 export function formatEntry(entry: CachedVerdict): string {
-  return JSON.stringify(entry, (_, value: unknown) => {
+  return JSON.stringify(entry, function (this: Record<string, unknown>, name: string, value: unknown) {
     if (typeof value === "bigint") return { [BIGINT]: String(value) };
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) assertPlain(value);
+    // As it was before a `toJSON` of its own.
+    const member = this[name];
+    if (typeof member === "object" && member !== null && !Array.isArray(member)) assertPlain(member);
     return value;
   });
 }
