@@ -46,7 +46,7 @@ export function parseEntry(text: string): CachedVerdict | undefined {
 function bigintOf(value: unknown): bigint | undefined {
   if (typeof value !== "object" || value === null || !(BIGINT in value)) return undefined;
   const digits = value[BIGINT];
-  return typeof digits === "string" && /^-?[0-9]{1,40}$/.test(digits) ? BigInt(digits) : undefined;
+  return typeof digits === "string" && /^-?[0-9]+$/.test(digits) ? BigInt(digits) : undefined;
 }
 
 /** Whether something that came out of a store has the shape of an entry. */
