@@ -16,14 +16,25 @@ const BOUNDARIES: Readonly<Record<string, Boundary>> = {
   core: { modules: [], packages: [], builtins: ["node:buffer", "node:crypto"] },
   cri: { modules: ["core"], packages: ["@grpc/grpc-js", "@bufbuild/protobuf", "re2js", "ws", "yaml"] },
   oci: { modules: ["core"], packages: ["ajv", "jose", "smol-toml", "tar-stream", "undici"] },
-  policy: { modules: ["core", "oci"], packages: [] },
+  policy: {
+    modules: ["core", "oci"],
+    packages: [
+      "@sigstore/bundle",
+      "@sigstore/protobuf-specs",
+      "@sigstore/sign",
+      "@sigstore/verify",
+      "openpgp",
+      "re2js",
+      "yaml",
+    ],
+  },
   seccomp: { modules: ["core"], packages: ["ajv"] },
   config: { modules: ["core", "oci", "policy", "seccomp"], packages: [] },
   explain: { modules: ["core", "oci", "policy", "seccomp", "config"], packages: [] },
   admission: { modules: ["core", "explain"], packages: [] },
   testing: {
     modules: ["core", "cri", "oci", "policy", "seccomp", "config", "explain", "admission"],
-    packages: ["pkijs", "asn1js", "ws"],
+    packages: ["pkijs", "asn1js", "openpgp", "ws"],
   },
 };
 
