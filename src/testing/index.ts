@@ -9,6 +9,7 @@ export {
   publicKeyPem,
 } from "./certificates.ts";
 export * from "./cri-runtime.ts";
+export * from "./gpg-keys.ts";
 export * from "./programs.ts";
 export * from "./registry.ts";
 export type { BasicRegistryAuth, BearerRegistryAuth, RegistryAuth, RegistryUsers } from "./registry-auth.ts";
@@ -24,4 +25,7 @@ export type { RegistryRateLimit } from "./registry-rate-limit.ts";
 export type { RegistryReply, RegistryRequest } from "./registry-reply.ts";
 export * from "./runtime/index.ts";
 export * from "./signatures.ts";
+export * from "./sigstore-bundles.ts";
 export * from "./streaming/index.ts";
+export * from "./timestamp-authority.ts";
+export * from "./transparency-log.ts";
