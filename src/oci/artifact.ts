@@ -17,6 +17,7 @@ import {
 } from "../core/media-types.ts";
 import type { Platform } from "../core/platform.ts";
 import { type Descriptor, describeContent } from "./descriptor.ts";
+import { layerContents } from "./layer-contents.ts";
 import {
   artifactTypeOf,
   type IndexDocument,
@@ -172,11 +173,14 @@ export interface ImageLayer extends DescribedContent {
   diffId: Digest;
 }
 
+/** A layer whose content goes to the store by itself, such as one that is too large to be held; see `DirectoryLayer`. */
+export type StoredLayer = Pick<ImageLayer, "descriptor" | "diffId">;
+
 /** What {@link packImage} puts together. */
 export interface PackImageInput {
   platform: Pick<Platform, "os" | "architecture" | "variant">;
-  /** Bottom to top. */
-  layers: readonly ImageLayer[];
+  /** Bottom to top. Those without content are not among the `blobs` of the image: they must be pushed before it. */
+  layers: readonly (ImageLayer | StoredLayer)[];
   /** How a container of the image runs: `Env`, `Cmd`, `Entrypoint`, `User`, … as the image spec names them. */
   config?: Readonly<Record<string, unknown>> | undefined;
   /** RFC 3339. Default: not said. */
@@ -204,8 +208,7 @@ export function packImage({
     layers: layers.map(({ descriptor }) => descriptor),
     annotations,
   });
-  const blobs = [packedConfig, ...layers.map(({ descriptor, content }) => ({ descriptor, content }))];
-  return { manifest, blobs, children: [] };
+  return { manifest, blobs: [packedConfig, ...layerContents(layers)], children: [] };
 }
 
 /** What {@link describeArtifact} tells. */

@@ -6,8 +6,9 @@
 import { digestAlgorithm, digestOf } from "../../core/digest.ts";
 import { DOCKER_LAYER_GZIP, DOCKER_MANIFEST, OCI_LAYER, OCI_LAYER_GZIP } from "../../core/media-types.ts";
 import type { JsonValue } from "../../core/strict-json.ts";
-import type { DescribedContent, ImageLayer } from "../artifact.ts";
+import type { DescribedContent, ImageLayer, StoredLayer } from "../artifact.ts";
 import type { Descriptor } from "../descriptor.ts";
+import { layerContents } from "../layer-contents.ts";
 import { type ManifestDocument, parseManifest } from "../manifest.ts";
 import { isDateTime } from "./date-time.ts";
 import {
@@ -19,8 +20,11 @@ import {
 
 /** What {@link editImage} changes. */
 export interface ImageEdits {
-  /** Layers on top of those that are there, bottom to top, each with its step of history. */
-  layers?: readonly (ImageLayer & { history?: HistoryEntry })[] | undefined;
+  /**
+   * Layers on top of those that are there, bottom to top, each with its step of history. Those without content are not
+   * among the `blobs`: they must be pushed by themselves.
+   */
+  layers?: readonly ((ImageLayer | StoredLayer) & { history?: HistoryEntry })[] | undefined;
   /** Settings of containers, such as `Env` and `Cmd`: each replaces the one of its name, null removes it. */
   config?: { readonly [name: string]: JsonValue } | undefined;
   /** Annotations of the manifest: each replaces the one of its name, null removes it. */
@@ -64,10 +68,11 @@ export function editImage(
   }
   checkLayerCount(manifest.value, config.value);
   const isDocker = manifest.mediaType === DOCKER_MANIFEST;
-  const added = layers.map(({ descriptor, content }) => ({
-    descriptor: isDocker ? { ...descriptor, mediaType: dockerLayerType(descriptor.mediaType) } : descriptor,
-    content,
-  }));
+  const added = layers.map(({ history: _, ...layer }) => {
+    const { descriptor } = layer;
+    const mediaType = isDocker ? dockerLayerType(descriptor.mediaType) : descriptor.mediaType;
+    return { ...layer, descriptor: { ...descriptor, mediaType } };
+  });
   const { mediaType } = manifest.value.config;
   const newConfig = parseImageConfig(jsonBytes(editConfig(config, layers, settings, created)), { mediaType });
   const old = manifest.plain;
@@ -82,7 +87,7 @@ export function editImage(
   const edited = parseManifest(jsonBytes(document), manifest.mediaType, { mediaTypes: "kind" });
   if (edited.kind !== "manifest") throw new TypeError("an image manifest expected");
   const configBlob = { descriptor: newConfig.descriptor, content: newConfig.bytes };
-  return { manifest: edited, config: newConfig, blobs: [configBlob, ...added] };
+  return { manifest: edited, config: newConfig, blobs: [configBlob, ...layerContents(added)] };
 }
 
 function editConfig(

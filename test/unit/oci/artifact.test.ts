@@ -132,3 +132,15 @@ test("an image and an index are stored so that nothing is ever missing, and read
     rootfs: { type: "layers", diff_ids: [layer.diffId] },
   });
 });
+
+test("a layer without content is named by the image, and pushed by whoever has it", async () => {
+  const layer = await createLayer([{ path: "f", content: "x" }]);
+  const { descriptor, diffId } = layer;
+  const whole = packImage({ platform, layers: [layer] });
+  const image = packImage({ platform, layers: [{ descriptor, diffId }] });
+  assert.deepEqual(image.manifest, whole.manifest);
+  assert.deepEqual(
+    image.blobs.map(({ descriptor }) => descriptor.mediaType),
+    [OCI_CONFIG],
+  );
+});

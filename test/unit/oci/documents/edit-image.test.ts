@@ -114,3 +114,14 @@ test("a configuration that is not the manifest's is refused", () => {
   assert.throws(() => editImage({ manifest: image.manifest, config: other }, {}), TypeError);
   assert.throws(() => editImage(image, { created: "now" }), TypeError);
 });
+
+test("a layer without content is named by the edited image only", async () => {
+  const layer = await createLayer([{ path: "f", content: "x" }]);
+  const { descriptor, diffId: id } = layer;
+  for (const docker of [false, true]) {
+    const whole = editImage(imageOf({ docker }), { layers: [layer] });
+    const edited = editImage(imageOf({ docker }), { layers: [{ descriptor, diffId: id }] });
+    assert.deepEqual(edited.manifest, whole.manifest);
+    assert.deepEqual([whole.blobs.length, edited.blobs.length], [2, 1]);
+  }
+});
