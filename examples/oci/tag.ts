@@ -1,0 +1,20 @@
+/** crane tag, oras tag; crane delete, skopeo delete, oras manifest delete: names given and taken, content removed. */
+import { copyImage, OciError } from "lading/oci";
+import { onRegistry } from "./shared/place.ts";
+
+await onRegistry(async ({ repository, name, target }) => {
+  const { root } = await copyImage(repository, name, target, "1.0");
+  for (const tag of ["latest", "stable"]) await target.tag(root, tag);
+  await target.deleteTag("stable");
+  const tags: string[] = [];
+  for await (const tag of target.tags()) tags.push(tag);
+  console.log(root.digest, "is", tags);
+  try {
+    await target.delete(root);
+    console.log("exists:", await target.exists(root));
+  } catch (error) {
+    // Many registries are set to keep what they have.
+    if (!(error instanceof OciError)) throw error;
+    console.log("not deleted:", error.code, error.statusCode);
+  }
+});
