@@ -40,6 +40,7 @@ export {
 } from "./load.ts";
 export { manifestDigest, manifestMatchesDigest } from "./manifest-digest.ts";
 export { createContainerMessage, criErrorMessage } from "./messages.ts";
+export * from "./openpgp/index.ts";
 export { type ParsePolicyOptions, parsePolicy } from "./parse.ts";
 export { parseImageReference } from "./reference.ts";
 export {

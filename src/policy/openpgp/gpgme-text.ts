@@ -38,12 +38,15 @@ const CODES: Readonly<Record<SignatureProblem, readonly [summary: number, status
   expired: [0x40, 0x700009a],
   "key-expired": [0x20, 0x7000099],
   "key-revoked": [0x10, 0x700005e],
-  "time-conflict": [0, 0xa7],
-  "wrong-key-usage": [0, 0x7d],
-  "unusable-key": [0, 0x1],
-  "weak-hash": [0, 0x5],
-  "unsupported-algorithm": [0, 0x4],
+  "time-conflict": [0x800, 0x27],
+  "wrong-key-usage": [0x800, 0x7d],
+  "unusable-key": [0x800, 0x1],
+  "weak-hash": [0x800, 0x5],
+  "unsupported-algorithm": [0x800, 0x4],
 };
+
+/** GnuPG's library has numbers of its own for ECDSA and EdDSA. */
+const LIBRARY_ALGORITHMS: Readonly<Record<number, number>> = { 19: 301, 22: 303 };
 
 /** What is known of a signature that does not hold. */
 export interface ProblemDetails {
@@ -75,7 +78,7 @@ export function invalidGpgSignature(
     "ChainModel:false",
     "Validity:0",
     "ValidityReason:error(nil)",
-    `PubkeyAlgo:${publicKeyAlgorithm}`,
+    `PubkeyAlgo:${LIBRARY_ALGORITHMS[publicKeyAlgorithm] ?? publicKeyAlgorithm}`,
     `HashAlgo:${hashAlgorithm}`,
   ];
   return new PolicyError(

@@ -84,7 +84,7 @@ function readMessagePackets(bytes: Uint8Array, depth: number): { tag: number; bo
   const packets: { tag: number; body: Uint8Array }[] = [];
   for (let at = 0; at < bytes.length; ) {
     const packet = readPacket(bytes, at);
-    if (!packet) throw at === 0 && depth === 0 ? noData() : invalid("a packet is malformed or incomplete");
+    if (!packet) throw noData();
     at = packet.next;
     if (packet.tag === PACKET.marker) continue;
     if (packet.tag === PACKET.compressed) {
@@ -179,7 +179,7 @@ function signatureCount(count: number): PolicyError {
   return new PolicyError("ERR_POLICY_INVALID_SIGNATURE", `Unexpected GPG signature count ${count}`);
 }
 
-/** What GnuPG's library says of something that is not OpenPGP at all. */
+/** What GnuPG's library says of something that is not OpenPGP, or that ends too early. */
 function noData(): PolicyError {
   return new PolicyError("ERR_POLICY_INVALID_SIGNATURE", "No data", { errorClass: "other" });
 }

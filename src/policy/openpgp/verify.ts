@@ -50,11 +50,13 @@ export async function verifySignedMessage(
   const signed = readSignedMessage(message);
   const library = await loadOpenPgp();
   const signature = readSignature(signed, library);
-  const { hashAlgorithm, signer: keyId } = signature;
-  if (WEAK_HASHES.has(hashAlgorithm)) throw invalidGpgSignature("weak-hash", signature);
-  if (!HASHES.has(hashAlgorithm)) throw invalidGpgSignature("unsupported-algorithm", signature);
-  const candidates = findKeys(ring, keyId, signature.issuerFingerprint);
-  if (candidates.length === 0) throw invalidGpgSignature("unknown-key", signature);
+  const { hashAlgorithm, signer: keyId, issuerFingerprint } = signature;
+  // GnuPG shows the fingerprint where the signature names it, and the key ID otherwise.
+  const shown = { ...signature, signer: issuerFingerprint ?? keyId };
+  if (WEAK_HASHES.has(hashAlgorithm)) throw invalidGpgSignature("weak-hash", shown);
+  if (!HASHES.has(hashAlgorithm)) throw invalidGpgSignature("unsupported-algorithm", shown);
+  const candidates = findKeys(ring, keyId, issuerFingerprint);
+  if (candidates.length === 0) throw invalidGpgSignature("unknown-key", shown);
   for (const candidate of candidates) {
     if (!(await signature.isMadeBy(candidate.made))) continue;
     return accept(signed, signature, candidate, now, library);

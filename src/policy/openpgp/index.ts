@@ -1,0 +1,6 @@
+export {
+  createSimpleSignature,
+  formatSimplePayload,
+  type SimplePayload,
+  type SimpleSignatureOptions,
+} from "./sign.ts";
