@@ -9,6 +9,7 @@
  */
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { CoreError, type JsonPosition } from "../core/errors.ts";
+import { nearestNode, parseJsonPointer } from "../core/json-pointer.ts";
 import { type JsonNode, parseJson, positionOf } from "../core/strict-json.ts";
 import { SECCOMP_ARCHES } from "./arch.ts";
 import { ERRNO_NUMBERS } from "./errno.ts";
@@ -254,27 +255,9 @@ function isOwn({ schemaPath }: ErrorObject): boolean {
 }
 
 function foundBy(root: JsonNode, { keyword, instancePath, params, message }: ErrorObject): Found {
-  const path = instancePath
-    .split("/")
-    .slice(1)
-    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const path = parseJsonPointer(instancePath);
   const extra = keyword === "additionalProperties" ? String(params["additionalProperty"]) : undefined;
-  const node = find(root, extra === undefined ? path : [...path, extra]);
+  const node = nearestNode(root, extra === undefined ? path : [...path, extra]);
   const what = extra === undefined ? (message ?? keyword) : `unknown member ${JSON.stringify(extra)}`;
   return { kind: keyword, message: what, node };
-}
-
-function find(root: JsonNode, path: readonly string[]): JsonNode {
-  let node = root;
-  for (const part of path) {
-    const next: JsonNode | undefined =
-      node.kind === "array"
-        ? node.items[Number(part)]
-        : node.kind === "object"
-          ? node.members.findLast(({ key }) => key === part)?.value
-          : undefined;
-    if (!next) break;
-    node = next;
-  }
-  return node;
 }

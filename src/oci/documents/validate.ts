@@ -10,6 +10,7 @@ import type { ErrorObject, ValidateFunction } from "ajv";
 import { assertLimit } from "../../core/bytes.ts";
 import { classifyDigest, digestOf, isDigest } from "../../core/digest.ts";
 import { CoreError, isLadingError } from "../../core/errors.ts";
+import { nearestNode, parseJsonPointer } from "../../core/json-pointer.ts";
 import { OCI_INDEX, OCI_MANIFEST } from "../../core/media-types.ts";
 import { type JsonNode, type JsonValue, parseJson, positionOf, toPlain } from "../../core/strict-json.ts";
 import { readDescriptor } from "../descriptor.ts";
@@ -165,27 +166,9 @@ function foundBy(
   root: JsonNode,
   { keyword, instancePath, message, propertyName }: ErrorObject,
 ): FoundProblem {
-  const path = instancePath
-    .split("/")
-    .slice(1)
-    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  const node = nodeOf(root, propertyName === undefined ? path : [...path, propertyName]);
+  const path = parseJsonPointer(instancePath);
+  const node = nearestNode(root, propertyName === undefined ? path : [...path, propertyName]);
   return { level: "error", rule: keyword, message: message ?? keyword, node };
-}
-
-function nodeOf(root: JsonNode, path: readonly string[]): JsonNode {
-  let node = root;
-  for (const part of path) {
-    const next: JsonNode | undefined =
-      node.kind === "array"
-        ? node.items[Number(part)]
-        : node.kind === "object"
-          ? node.members.findLast(({ key }) => key === part)?.value
-          : undefined;
-    if (!next) break;
-    node = next;
-  }
-  return node;
 }
 
 /** What the reader refuses and no rule above says: another spelling of a name, a document of two kinds. */
