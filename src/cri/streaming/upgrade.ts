@@ -58,51 +58,42 @@ export function upgradeToSpdy<T>(
   { protocols, tls, signal }: UpgradeOptions,
   use: (upgrade: SpdyUpgrade) => T,
 ): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const socket = dialStream(url, tls);
-    const request = httpRequest({
-      createConnection: () => socket,
-      method: "POST",
-      path: url.path,
-      setDefaultHeaders: false,
-      headers: {
-        Host: url.authority,
-        Connection: "Upgrade",
-        Upgrade: SPDY,
-        "Content-Length": "0",
-        "X-Stream-Protocol-Version": [...protocols],
-      },
-    });
-    const settle = (outcome: () => void) => {
-      signal.removeEventListener("abort", onAbort);
-      outcome();
-    };
-    const fail = (error: unknown) =>
-      settle(() => {
-        reject(error);
-        request.destroy();
-        socket.destroy();
+  return opening(
+    signal,
+    () => dialStream(url, tls),
+    (socket, { done, fail }) => {
+      const request = httpRequest({
+        createConnection: () => socket,
+        method: "POST",
+        path: url.path,
+        setDefaultHeaders: false,
+        headers: {
+          Host: url.authority,
+          Connection: "Upgrade",
+          Upgrade: SPDY,
+          "Content-Length": "0",
+          "X-Stream-Protocol-Version": [...protocols],
+        },
       });
-    const onAbort = () => fail(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    request.on("error", (error) => fail(toOpenError(error, url)));
-    request.on("response", (response) => {
-      readRefusal(response, url).then(fail, fail);
-    });
-    request.on("upgrade", (response, upgraded, head) => {
-      const chosen = response.headers["x-stream-protocol-version"];
-      const protocol = Array.isArray(chosen) ? chosen[0] : chosen;
-      if (response.headers.upgrade?.toLowerCase() !== SPDY.toLowerCase()) {
-        return fail(notToProtocol(url, "another protocol than SPDY/3.1 begins"));
-      }
-      if (protocol === undefined || !protocols.includes(protocol)) {
-        return fail(notToProtocol(url, "it chooses a version that was not offered"));
-      }
-      settle(() => resolve(use({ socket: upgraded, head, protocol })));
-    });
-    request.end();
-  });
+      request.on("error", (error) => fail(toOpenError(error, url)));
+      request.on("response", (response) => {
+        readRefusal(response, url).then(fail, fail);
+      });
+      request.on("upgrade", (response, upgraded, head) => {
+        const chosen = response.headers["x-stream-protocol-version"];
+        const protocol = Array.isArray(chosen) ? chosen[0] : chosen;
+        if (response.headers.upgrade?.toLowerCase() !== SPDY.toLowerCase()) {
+          return fail(notToProtocol(url, "another protocol than SPDY/3.1 begins"));
+        }
+        if (protocol === undefined || !protocols.includes(protocol)) {
+          return fail(notToProtocol(url, "it chooses a version that was not offered"));
+        }
+        done(() => use({ socket: upgraded, head, protocol }));
+      });
+      request.end();
+      return () => request.destroy();
+    },
+  );
 }
 
 /**
@@ -115,33 +106,56 @@ export function upgradeToWebSocket<T>(
   { protocols, tls, signal }: UpgradeOptions,
   use: (websocket: WebSocket) => T,
 ): Promise<T> {
+  return opening(
+    signal,
+    () => dialStream(url, tls),
+    (socket, { done, fail }) => {
+      const websocket = new WebSocket(
+        new URL(`${url.secure ? "wss" : "ws"}://${url.authority}${url.path}`),
+        [...protocols],
+        webSocketOptions(socket),
+      );
+      websocket.on("error", (error) => fail(toOpenError(error, url)));
+      websocket.on("unexpected-response", (request, response) => {
+        readRefusal(response, url)
+          .then(fail, fail)
+          .finally(() => request.destroy());
+      });
+      websocket.on("open", () => done(() => use(websocket)));
+      return () => websocket.terminate();
+    },
+  );
+}
+
+/** How an opening ends. */
+interface OpeningEnd<T> {
+  /** With what `use` gives, called at once. */
+  done(use: () => T): void;
+  fail(error: unknown): void;
+}
+
+/** One try over one connection: a failure and the signal let go of both. `begin` gives what undoes its own part. */
+function opening<T>(
+  signal: AbortSignal,
+  dial: () => Socket,
+  begin: (socket: Socket, end: OpeningEnd<T>) => () => void,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const socket = dialStream(url, tls);
-    const websocket = new WebSocket(
-      new URL(`${url.secure ? "wss" : "ws"}://${url.authority}${url.path}`),
-      [...protocols],
-      webSocketOptions(socket),
-    );
-    const settle = (outcome: () => void) => {
+    const socket = dial();
+    const fail = (error: unknown) => {
       signal.removeEventListener("abort", onAbort);
-      outcome();
+      reject(error);
+      undo();
+      socket.destroy();
     };
-    const fail = (error: unknown) =>
-      settle(() => {
-        reject(error);
-        websocket.terminate();
-        socket.destroy();
-      });
+    const done = (use: () => T) => {
+      signal.removeEventListener("abort", onAbort);
+      resolve(use());
+    };
     const onAbort = () => fail(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
-    websocket.on("error", (error) => fail(toOpenError(error, url)));
-    websocket.on("unexpected-response", (request, response) => {
-      readRefusal(response, url)
-        .then(fail, fail)
-        .finally(() => request.destroy());
-    });
-    websocket.on("open", () => settle(() => resolve(use(websocket))));
+    const undo = begin(socket, { done, fail });
   });
 }
 
