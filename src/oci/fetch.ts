@@ -10,12 +10,17 @@ import type { SignalOptions } from "../core/signal.ts";
 import { type Descriptor, embeddedContent } from "./descriptor.ts";
 import { MAX_MANIFEST_BYTES, type Manifest, parseManifest } from "./manifest.ts";
 import type { OneKindOptions } from "./manifest-kind.ts";
-import type { Fetcher, ReadStore } from "./store.ts";
+import type { Fetcher, ManifestContent, ManifestReader, ReadStore } from "./store.ts";
 
 /** Options of {@link fetchManifest}. */
 export interface FetchManifestOptions extends SignalOptions, OneKindOptions {
   /** Largest manifest accepted, in bytes. Default 4 MiB (4194304). */
   maxBytes?: number | undefined;
+  /**
+   * Whether a tag or digest is looked up and read by one request, where the store can: one less, but what is there is
+   * read before its size is known. Default no.
+   */
+  inOneStep?: boolean | undefined;
 }
 
 /**
@@ -30,15 +35,38 @@ export interface FetchManifestOptions extends SignalOptions, OneKindOptions {
 export async function fetchManifest(
   store: ReadStore,
   target: string | Descriptor,
-  { signal, maxBytes = MAX_MANIFEST_BYTES, mediaTypes }: FetchManifestOptions = {},
+  { signal, maxBytes = MAX_MANIFEST_BYTES, mediaTypes, inOneStep = false }: FetchManifestOptions = {},
 ): Promise<Manifest> {
-  const descriptor = typeof target === "string" ? await store.resolve(target, { signal }) : target;
-  const bytes = await fetchBlob(store, descriptor, { maxBytes, signal });
+  const { descriptor, bytes } = await manifestContent(store, target, { signal, maxBytes, inOneStep });
   return parseManifest(bytes, descriptor.mediaType, {
     maxBytes,
     mediaTypes,
     algorithm: digestAlgorithm(descriptor.digest),
   });
+}
+
+/** Descriptor and verified bytes. */
+async function manifestContent(
+  store: ReadStore & Partial<ManifestReader>,
+  target: string | Descriptor,
+  { signal, maxBytes, inOneStep }: SignalOptions & { maxBytes: number; inOneStep: boolean },
+): Promise<ManifestContent> {
+  if (typeof target !== "string" || !inOneStep || !store.readManifest) {
+    const descriptor = typeof target === "string" ? await store.resolve(target, { signal }) : target;
+    return { descriptor, bytes: await fetchBlob(store, descriptor, { maxBytes, signal }) };
+  }
+  assertLimit(maxBytes);
+  const { descriptor, bytes } = await store.readManifest(target, { signal, maxBytes });
+  if (bytes.byteLength > maxBytes) {
+    throw new CoreError(
+      "ERR_TOO_LARGE",
+      `${descriptor.digest} has ${bytes.byteLength} bytes, over ${maxBytes}`,
+    );
+  }
+  // A copy, verified, for the reasons given below.
+  const own = Uint8Array.from(bytes);
+  verifyBytes(own, descriptor);
+  return { descriptor, bytes: own };
 }
 
 /** Options of {@link fetchBlob}. */

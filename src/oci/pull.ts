@@ -27,6 +27,7 @@ import { isManifestType } from "./manifest-kind.ts";
 import { type RangeOptions, readRanges, resolveRanges } from "./ranged-blob.ts";
 import type { ResolvedRetryPolicy } from "./retry.ts";
 import { repositoryScope } from "./scope.ts";
+import type { ManifestContent, ReadManifestOptions } from "./store.ts";
 import { assertTag } from "./tag.ts";
 import { displayUrl } from "./url.ts";
 
@@ -52,6 +53,8 @@ export interface RepositoryState {
   readonly referrersApi: Map<string, boolean>;
   /** Changes of indexes of referrers that are under way. */
   readonly changes: Map<string, Promise<unknown>>;
+  /** Whether the registry keeps signatures itself, by origin and endpoint. */
+  readonly signatureExtension: Map<string, boolean>;
 }
 
 const ACCEPT_MANIFESTS = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].join(", ");
@@ -102,6 +105,22 @@ export async function resolveInRepository(
   const answer = await requestManifest(place, "GET", tagOrDigest, signal);
   const content = await collectManifest(place, answer, digest, signal);
   return { mediaType: mediaTypeOf(answer), digest: content.digest, size: content.bytes.byteLength };
+}
+
+/** The manifest that a tag or digest names, by one request; see `ManifestReader`. */
+export async function readManifestInRepository(
+  place: RepositoryPlace,
+  tagOrDigest: string,
+  { signal, maxBytes = place.maxManifestBytes }: ReadManifestOptions,
+): Promise<ManifestContent> {
+  assertCapability(place.endpoint, "resolve");
+  assertCapability(place.endpoint, "pull");
+  const wanted = tagOrDigest.includes(":") ? parseDigest(tagOrDigest) : undefined;
+  if (wanted === undefined) assertTag(tagOrDigest);
+  const maxManifestBytes = Math.min(maxBytes, place.maxManifestBytes);
+  const answer = await requestManifest(place, "GET", tagOrDigest, signal);
+  const { bytes, digest } = await collectManifest({ ...place, maxManifestBytes }, answer, wanted, signal);
+  return { descriptor: { mediaType: mediaTypeOf(answer), digest, size: bytes.byteLength }, bytes };
 }
 
 /** Whether the repository has the content of a descriptor. A registry that refuses HEAD is asked by GET. */

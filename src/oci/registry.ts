@@ -30,6 +30,7 @@ import {
   fetchFromRepository,
   type RepositoryPlace,
   type RepositoryState,
+  readManifestInRepository,
   resolveInRepository,
 } from "./pull.ts";
 import { type PushOptions, pushToRepository, tagInRepository, tryMount } from "./push.ts";
@@ -37,9 +38,11 @@ import type { PushContent } from "./push-content.ts";
 import { type PushStreamOptions, pushStreamToRepository } from "./push-stream.ts";
 import { type RepositoryReferrersOptions, referrersInRepository } from "./referrers.ts";
 import { resolveRetryPolicy } from "./retry.ts";
+import { type ExtensionSignatures, signaturesOfExtension } from "./signature-extension.ts";
 import type {
   Deleter,
   ExistenceChecker,
+  ManifestReader,
   Mounter,
   RangeFetcher,
   ReferrerLister,
@@ -59,6 +62,7 @@ export type { PushStreamOptions } from "./push-stream.ts";
 export type { RangeOptions } from "./ranged-blob.ts";
 export { parseRateLimit, type RateLimit } from "./rate-limit.ts";
 export type { RepositoryReferrersOptions } from "./referrers.ts";
+export type { ExtensionSignatures } from "./signature-extension.ts";
 
 /** Options of {@link createRegistry}. */
 export interface CreateRegistryOptions extends ClientOptions {
@@ -69,12 +73,14 @@ export interface CreateRegistryOptions extends ClientOptions {
 /** One repository of a registry. */
 export interface Repository
   extends Store,
+    ManifestReader,
     RangeFetcher,
     ExistenceChecker,
     TagLister,
     ReferrerLister,
     Deleter,
-    Mounter {
+    Mounter,
+    ExtensionSignatures {
   /** Full name, with the domain: `docker.io/library/busybox`. */
   readonly name: string;
   /**
@@ -203,7 +209,11 @@ export function createRegistry(options: CreateRegistryOptions = {}): Registry {
   const policy = resolveRetryPolicy(options.retry);
   const client = createClient(clientOptions);
 
-  const state: RepositoryState = { referrersApi: new Map(), changes: new Map() };
+  const state: RepositoryState = {
+    referrersApi: new Map(),
+    changes: new Map(),
+    signatureExtension: new Map(),
+  };
 
   const open = (name: { domain: string; path: string }): Repository => {
     const { domain, path } = name;
@@ -249,6 +259,8 @@ function repositoryAt(place: RepositoryPlace): Repository {
     fetchRange: (descriptor, start, end, { signal } = {}) =>
       fetchRangeFromRepository(place, descriptor, { start, end, signal }),
     resolve: (tagOrDigest, options = {}) => resolveInRepository(place, tagOrDigest, options),
+    readManifest: (tagOrDigest, options = {}) => readManifestInRepository(place, tagOrDigest, options),
+    extensionSignatures: (digest, options = {}) => signaturesOfExtension(place, digest, options),
     exists: (descriptor, options = {}) => existsInRepository(place, descriptor, options),
     tags: (options = {}) => tagsOfRepository(place, options),
     referrers: (subject, options = {}) => referrersInRepository(place, subject, options),

@@ -45,6 +45,28 @@ export interface Resolver {
   resolve(tagOrDigest: string, options?: SignalOptions): Promise<Descriptor>;
 }
 
+/** A manifest or index with its bytes. */
+export interface ManifestContent {
+  descriptor: Descriptor;
+  bytes: Uint8Array;
+}
+
+/** Options of {@link ManifestReader.readManifest}. */
+export interface ReadManifestOptions extends SignalOptions {
+  /** Largest manifest accepted, in bytes. Default: the place's own limit. */
+  maxBytes?: number | undefined;
+}
+
+/** Finds and reads a manifest in one step, where that takes fewer requests than two steps would. */
+export interface ManifestReader {
+  /**
+   * The manifest or index that a tag, or a digest as text, names, with its bytes, verified.
+   *
+   * Rejects as {@link Resolver.resolve} and {@link Fetcher.fetch} do.
+   */
+  readManifest(tagOrDigest: string, options?: ReadManifestOptions): Promise<ManifestContent>;
+}
+
 /** Writes content. */
 export interface Pusher {
   /**

@@ -18,8 +18,18 @@ import type { SignalOptions } from "../../core/signal.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { OciError } from "../errors.ts";
+import { fetchBlob } from "../fetch.ts";
+import { MAX_MANIFEST_BYTES } from "../manifest.ts";
 import type { Registry, Repository } from "../registry.ts";
-import type { ExistenceChecker, ReadStore, RepositorySource } from "../store.ts";
+import type { ExtensionSignatures } from "../signature-extension.ts";
+import type {
+  ExistenceChecker,
+  ManifestContent,
+  ManifestReader,
+  ReadManifestOptions,
+  ReadStore,
+  RepositorySource,
+} from "../store.ts";
 import { attemptEndpoints, type ReadCertificate } from "./attempt-endpoint.ts";
 import { type AttemptFailure, failureOf, mayFallThrough, mayUsePlainHttp } from "./attempt-failures.ts";
 import type { PullAttempt, PullSources } from "./pull-sources.ts";
@@ -50,7 +60,7 @@ export interface MirrorAnswer {
 }
 
 /** A repository that is read through its mirrors. */
-export interface MirroredRepository extends ReadStore, ExistenceChecker {
+export interface MirroredRepository extends ReadStore, ManifestReader, ExistenceChecker {
   /** Full name, as in references to the image: not that of a mirror. */
   readonly name: string;
   /**
@@ -59,6 +69,14 @@ export interface MirroredRepository extends ReadStore, ExistenceChecker {
    * answered, and from others only if that one fails.
    */
   resolveFrom(tagOrDigest: string, options?: SignalOptions): Promise<MirrorAnswer>;
+  /** The repository of one place, and of no other: what goes with an image is at the place that the image is read from. */
+  only(attempt: PullAttempt): MirrorPlace;
+}
+
+/** A repository at one place: of a mirror, or of the registry itself. */
+export interface MirrorPlace extends ReadStore, ManifestReader, ExtensionSignatures {
+  /** Full name as that place has it. */
+  readonly name: string;
 }
 
 /** What a reference stood for. */
@@ -109,18 +127,44 @@ export function createMirroredRegistry(
       signal?.throwIfAborted();
       const known = answers.get(tagOrDigest);
       if (known) return known;
+      const { answer } = await askFirst(tagOrDigest, signal, async (place) => ({
+        descriptor: await place.resolve(tagOrDigest, { signal }),
+      }));
+      return answer;
+    }
+
+    /** What the first place says; kept, so that it is the answer from now on. */
+    async function askFirst<T extends { descriptor: Descriptor }>(
+      tagOrDigest: string,
+      signal: AbortSignal | undefined,
+      ask: (place: Repository) => Promise<T>,
+    ): Promise<{ answer: MirrorAnswer; value: T }> {
       const reference = tagOrDigest.includes(":")
         ? withDigest(bare, tagOrDigest)
         : withTag(bare, tagOrDigest);
       const decision = await allowed(reference as Reference, signal);
-      const { value, attempt, failures } = await firstOf(attemptsOf(decision), signal, (place) =>
-        place.resolve(tagOrDigest, { signal }),
-      );
+      const { value, attempt, failures } = await firstOf(attemptsOf(decision), signal, ask);
       // Of two that asked at the same time the first answer holds for both.
-      const answer = answers.get(tagOrDigest) ?? { descriptor: value, attempt, failures, sources: decision };
+      const { descriptor } = value;
+      const answer = answers.get(tagOrDigest) ?? { descriptor, attempt, failures, sources: decision };
       answers.set(tagOrDigest, answer);
       last = answer;
-      return answer;
+      return { answer, value };
+    }
+
+    async function readManifest(
+      tagOrDigest: string,
+      { signal, maxBytes = MAX_MANIFEST_BYTES }: ReadManifestOptions = {},
+    ): Promise<ManifestContent> {
+      signal?.throwIfAborted();
+      if (!answers.has(tagOrDigest)) {
+        const { answer, value } = await askFirst(tagOrDigest, signal, (place) =>
+          place.readManifest(tagOrDigest, { signal, maxBytes }),
+        );
+        if (answer.descriptor.digest === value.descriptor.digest) return value;
+      }
+      const { descriptor } = await resolveFrom(tagOrDigest, { signal });
+      return { descriptor, bytes: await fetchBlob(opened, descriptor, { maxBytes, signal }) };
     }
 
     /** The places for content: those of the last decision, the one that answered first, or those of the digest. */
@@ -133,9 +177,20 @@ export function createMirroredRegistry(
       return [attempt, ...attemptsOf(decision).filter((each) => each !== attempt)];
     }
 
-    return {
+    const opened: MirroredRepository = {
       name: referenceName(bare),
       resolveFrom,
+      readManifest,
+      only: (attempt) => ({
+        name: referenceName(attempt.reference),
+        fetch: (descriptor, { signal } = {}) => fetchFrom([attempt], descriptor, signal),
+        resolve: (tagOrDigest, { signal } = {}) =>
+          atPlaces(attempt, signal, (place) => place.resolve(tagOrDigest, { signal })),
+        readManifest: (tagOrDigest, options = {}) =>
+          atPlaces(attempt, options.signal, (place) => place.readManifest(tagOrDigest, options)),
+        extensionSignatures: (digest, { signal } = {}) =>
+          atPlaces(attempt, signal, (place) => place.extensionSignatures(digest, { signal })),
+      }),
       resolve: async (tagOrDigest, options) => (await resolveFrom(tagOrDigest, options)).descriptor,
       async *fetch(descriptor, { signal } = {}) {
         const places = await placesFor(descriptor, signal);
@@ -159,6 +214,7 @@ export function createMirroredRegistry(
         return false;
       },
     };
+    return opened;
   };
 
   /** The first answer of the places, in order. */
