@@ -10,6 +10,7 @@ export {
   sealedVerdictCache,
   type TextStore,
 } from "./sealed-cache.ts";
+export { tieredVerdictCache } from "./tiered-cache.ts";
 export type {
   CachedTimes,
   CachedVerdict,
