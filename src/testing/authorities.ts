@@ -4,15 +4,17 @@
  *
  * @module
  */
-import { createHash, type KeyObject, sign } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, sign } from "node:crypto";
 import {
   derUtf8,
   type MintedCertificate,
+  type MintedExtension,
   type MintOptions,
   mintCertificate,
   mintKey,
   publicKeyPem,
 } from "./certificates.ts";
+import { mintRevocationList } from "./revocation-list.ts";
 
 /** Options of {@link createAuthorities}. */
 export interface AuthoritiesOptions {
@@ -37,8 +39,16 @@ export interface CertifiedKey {
 export interface IssueOptions extends Partial<MintOptions> {
   /** The OIDC issuer that vouched for the address. Default {@link DEFAULT_OIDC_ISSUER}. */
   oidcIssuer?: string | undefined;
-  /** In which extensions the issuer stands. Default `"both"`, as Fulcio writes it. */
-  issuerExtensions?: "both" | "v1" | "v2" | "none" | undefined;
+  /**
+   * In which extensions the issuer stands: the old one (1.3.6.1.4.1.57264.1.1), the new one (….1.8), both with one
+   * text, or both with different ones. Default `"both"`, as Fulcio writes it.
+   */
+  issuerExtensions?: "both" | "v1" | "v2" | "none" | "inconsistent" | undefined;
+  /**
+   * What is wrong with the certificate: it ended an hour ago, begins in an hour, or was signed by somebody who only
+   * has the issuer's name. Default: nothing.
+   */
+  flaw?: "expired" | "not-yet-valid" | "wrong-chain" | undefined;
 }
 
 /** What a log entry records. */
@@ -53,6 +63,19 @@ export interface LogOptions {
   integratedTime?: number | undefined;
   /** Changes the body of the entry before the log signs it. */
   changeBody?: ((body: HashedRekord) => unknown) | undefined;
+}
+
+/** An entry of the log, with the log's promise. */
+export interface SignedLogEntry {
+  /** The recorded body in base64. */
+  readonly body: string;
+  /** Seconds since 1970. */
+  readonly integratedTime: number;
+  /** SHA-256 of the log's public key, in hexadecimal. */
+  readonly logID: string;
+  readonly logIndex: number;
+  /** The promise (SET) in base64. */
+  readonly signedEntryTimestamp: string;
 }
 
 /** The body of a log entry. */
@@ -78,6 +101,19 @@ export interface Authorities {
   issue(email: string, options?: IssueOptions): CertifiedKey;
   /** The text of the bundle annotation for a signature. */
   log(options: LogOptions): string;
+  /**
+   * An entry with any body.
+   *
+   * @param integratedTime Seconds since 1970. Default: now.
+   */
+  logEntry(body: unknown, integratedTime?: number): SignedLogEntry;
+  /**
+   * PEM of a list of revoked certificates, signed by the issuer of leaves. Verdicts by containers-policy.json do not
+   * look at such lists.
+   *
+   * @param certificates PEM of the leaves that are on it.
+   */
+  revocationList(certificates: readonly string[]): string;
 }
 
 /** The issuer that certificates name unless told otherwise. */
@@ -85,6 +121,7 @@ export const DEFAULT_OIDC_ISSUER = "https://issuer.example/oauth";
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 const LEAF_MS = 600_000;
+const HOUR_MS = 3_600_000;
 const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
 const ISSUER_V1 = "1.3.6.1.4.1.57264.1.1";
 const ISSUER_V2 = "1.3.6.1.4.1.57264.1.8";
@@ -115,39 +152,58 @@ export function createAuthorities(options: AuthoritiesOptions = {}): Authorities
           ...intermediate,
         });
   const chainPem = issuer === root ? root.pem : issuer.pem + root.pem;
+  const impostor = mintCertificate({
+    subject: issuer.subject,
+    notBefore: now() - YEAR_MS,
+    notAfter: now() + YEAR_MS,
+    isCa: true,
+  });
   const logKey = mintKey();
+  const logEntry = createLog(logKey, now);
   return {
     root,
     issuer,
     rootPem: root.pem,
     logPublicKeyPem: publicKeyPem(logKey),
-    issue(email, { oidcIssuer = DEFAULT_OIDC_ISSUER, issuerExtensions = "both", ...rest } = {}) {
-      const v1 = { oid: ISSUER_V1, value: Buffer.from(oidcIssuer) };
-      const v2 = { oid: ISSUER_V2, value: derUtf8(oidcIssuer) };
-      const vouched = { both: [v1, v2], v1: [v1], v2: [v2], none: [] }[issuerExtensions];
+    issue(email, { oidcIssuer = DEFAULT_OIDC_ISSUER, issuerExtensions = "both", flaw, ...rest } = {}) {
+      const shift = flaw === "expired" ? -HOUR_MS - LEAF_MS : flaw === "not-yet-valid" ? HOUR_MS : 0;
+      const notBefore = Math.floor((now() + shift) / 1000) * 1000;
       const leaf = mintCertificate({
         subject: "",
-        issuer,
-        notBefore: Math.floor(now() / 1000) * 1000,
-        notAfter: Math.floor(now() / 1000) * 1000 + LEAF_MS,
+        issuer: flaw === "wrong-chain" ? impostor : issuer,
+        notBefore,
+        notAfter: notBefore + LEAF_MS,
         keyUsage: 0x80,
         extendedKeyUsage: [CODE_SIGNING],
         emails: [email],
         ...rest,
-        extensions: [...vouched, ...(rest.extensions ?? [])],
+        extensions: [...issuerExtensionsOf(oidcIssuer, issuerExtensions), ...(rest.extensions ?? [])],
       });
       return { key: leaf.key, certificatePem: leaf.pem, chainPem };
     },
-    log: (entry) => logEntry(logKey, entry, Math.floor(now() / 1000)),
+    log: (entry) => bundleOf(logEntry(bodyOf(entry), entry.integratedTime)),
+    logEntry,
+    revocationList: (certificates) => mintRevocationList({ issuer, certificates, at: now() }),
   };
 }
 
-function logEntry(
-  logKey: KeyObject,
-  { keyOrCertificatePem, signatureBase64, payload, integratedTime, changeBody = (body) => body }: LogOptions,
-  now: number,
-): string {
-  const body: HashedRekord = {
+function issuerExtensionsOf(
+  oidcIssuer: string,
+  which: NonNullable<IssueOptions["issuerExtensions"]>,
+): MintedExtension[] {
+  const v1 = { oid: ISSUER_V1, value: Buffer.from(oidcIssuer) };
+  const v2 = { oid: ISSUER_V2, value: derUtf8(oidcIssuer) };
+  const other = { oid: ISSUER_V1, value: Buffer.from(`${oidcIssuer}/other`) };
+  return { both: [v1, v2], v1: [v1], v2: [v2], none: [], inconsistent: [other, v2] }[which];
+}
+
+function bodyOf({
+  keyOrCertificatePem,
+  signatureBase64,
+  payload,
+  changeBody = (body) => body,
+}: LogOptions): unknown {
+  return changeBody({
     apiVersion: "0.0.1",
     kind: "hashedrekord",
     spec: {
@@ -157,15 +213,27 @@ function logEntry(
         publicKey: { content: Buffer.from(keyOrCertificatePem).toString("base64") },
       },
     },
+  });
+}
+
+/** A log that counts its entries and keeps none of them. */
+function createLog(logKey: KeyObject, now: () => number): Authorities["logEntry"] {
+  const spki = createPublicKey(logKey).export({ format: "der", type: "spki" });
+  const logID = createHash("sha256").update(spki).digest("hex");
+  let next = 1000;
+  return (body, integratedTime = Math.floor(now() / 1000)) => {
+    // Its text is the canonical form: members in order, no white space, nothing that needs an escape.
+    const entry = {
+      body: Buffer.from(JSON.stringify(body)).toString("base64"),
+      integratedTime,
+      logID,
+      logIndex: next++,
+    };
+    const signed = sign("sha256", Buffer.from(JSON.stringify(entry)), logKey);
+    return { ...entry, signedEntryTimestamp: signed.toString("base64") };
   };
-  // Its text is the canonical form: members in order, no white space, nothing that needs an escape.
-  const entry = {
-    body: Buffer.from(JSON.stringify(changeBody(body))).toString("base64"),
-    integratedTime: integratedTime ?? now,
-    logID: createHash("sha256").update(publicKeyPem(logKey)).digest("hex"),
-    logIndex: 1,
-  };
-  const canonical = JSON.stringify(entry);
-  const timestamp = sign("sha256", Buffer.from(canonical), logKey).toString("base64");
-  return JSON.stringify({ SignedEntryTimestamp: timestamp, Payload: entry });
+}
+
+function bundleOf({ signedEntryTimestamp, ...entry }: SignedLogEntry): string {
+  return JSON.stringify({ SignedEntryTimestamp: signedEntryTimestamp, Payload: entry });
 }

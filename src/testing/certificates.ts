@@ -25,7 +25,7 @@ import {
 
 /** A certificate with the key that it certifies. */
 export interface MintedCertificate {
-  /** The private key. */
+  /** The private key, or the public one where only that was given. */
   readonly key: KeyObject;
   readonly pem: string;
   readonly der: Uint8Array;
@@ -59,7 +59,7 @@ export interface MintOptions {
   notAfter: number;
   /** Who signs. Default: the certificate itself. */
   issuer?: MintedCertificate | undefined;
-  /** The private key to certify. Default: a new one on P-256. */
+  /** The key to certify, private or, if somebody else signs, public. Default: a new one on P-256. */
   key?: KeyObject | undefined;
   /** Whether it is a certificate authority; absent: there are no basic constraints. */
   isCa?: boolean | undefined;
@@ -77,7 +77,8 @@ export interface MintOptions {
   extensions?: readonly MintedExtension[] | undefined;
 }
 
-const ECDSA_SHA256 = "1.2.840.10045.4.3.2";
+/** The algorithm of every signature made here. */
+export const ECDSA_SHA256 = "1.2.840.10045.4.3.2";
 const EMAIL = 1;
 const HOST = 2;
 const URI = 6;
@@ -89,7 +90,11 @@ export function mintKey(): KeyObject {
 
 /** The public half of a key, as a PEM file. */
 export function publicKeyPem(key: KeyObject): string {
-  return createPublicKey(key).export({ format: "pem", type: "spki" }).toString();
+  return publicHalf(key).export({ format: "pem", type: "spki" }).toString();
+}
+
+function publicHalf(key: KeyObject): KeyObject {
+  return key.type === "public" ? key : createPublicKey(key);
 }
 
 /** A certificate that says what it is asked to say, sensible or not. Keys must be on P-256. */
@@ -102,7 +107,7 @@ export function mintCertificate(options: MintOptions): MintedCertificate {
   certificate.subject.typesAndValues.push(commonName(subject));
   certificate.notBefore = timeOf(notBefore);
   certificate.notAfter = timeOf(notAfter);
-  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
+  const spki = publicHalf(key).export({ format: "der", type: "spki" });
   certificate.subjectPublicKeyInfo = PublicKeyInfo.fromBER(toArrayBuffer(spki));
   certificate.signature = new AlgorithmIdentifier({ algorithmId: ECDSA_SHA256 });
   certificate.signatureAlgorithm = new AlgorithmIdentifier({ algorithmId: ECDSA_SHA256 });
