@@ -11,3 +11,10 @@ export {
   type OpenShiftImport,
   openShiftBasePolicy,
 } from "./openshift.ts";
+export {
+  type ExternalKey,
+  type ImportPolicyControllerOptions,
+  importPolicyController,
+  type PolicyControllerImport,
+} from "./policy-controller.ts";
+export type { ImportedTrustRoot } from "./policy-controller-authority.ts";

@@ -12,8 +12,9 @@ export interface ImportLoss {
   readonly code: ImportLossCode;
   /**
    * What the loss does to the result. `accepts-less`: it refuses images that the source accepts. `accepts-more`: it
-   * would accept images that the source refuses. `not-imported`: nothing would stand for what is lost. The last two
-   * end an import with an error, except those of {@link AcceptableLoss} that the caller names.
+   * would accept images that the source refuses. `not-imported`: nothing would stand for what is lost, or unsigned images
+   * would be accepted. The last two end an import with an error, except for an {@link AcceptableLoss} that accepts more
+   * and that the caller names.
    */
   readonly effect: "accepts-less" | "accepts-more" | "not-imported";
   /** Kind and name, such as `ClusterImagePolicy/signed`; with the namespace where there is one. */
@@ -82,7 +83,8 @@ export type ImportLossCode =
  * Losses that let the result accept more than the source, which a caller may take knowingly.
  *
  * `sct`: a certificate of the authority that is in no transparency log. The `glob-…` ones: images that the pattern does
- * not name and the scope covers, if they bear the signature that the policy asks for.
+ * not name and the scope covers, if they bear the signature that the policy asks for. `match`: other resources than the
+ * policy selects, likewise.
  */
 export type AcceptableLoss = "sct" | "glob-same-name" | "glob-depth" | "glob-port" | "match";
 
@@ -90,9 +92,9 @@ export type AcceptableLoss = "sct" | "glob-same-name" | "glob-depth" | "glob-por
 export interface LossRecord {
   /** Adds a loss at a place of the source. */
   add(node: JsonNode, code: ImportLossCode, effect: ImportLoss["effect"], message: string): void;
-  /** Adds a loss that makes the result accept more, unless the caller takes it. */
+  /** Every loss so far, of all objects. */
   readonly losses: readonly ImportLoss[];
-  /** The same record for another object of the source. */
+  /** The same record, for another object of the source. */
   of(object: string): LossRecord;
   /** Fails if a loss was recorded that must not be. */
   assertNoneWidens(): void;
@@ -111,7 +113,9 @@ export function lossRecord(
     },
     of: (name) => lossRecord(accepted, name, losses),
     assertNoneWidens() {
-      const fatal = losses.filter(({ code, effect }) => effect !== "accepts-less" && !accepted.has(code));
+      const fatal = losses.filter(
+        ({ code, effect }) => effect === "not-imported" || (effect === "accepts-more" && !accepted.has(code)),
+      );
       const [first, ...others] = fatal;
       if (!first) return;
       const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
