@@ -12,6 +12,17 @@ export {
   parseBundle,
   type SigstoreBundle,
 } from "./bundle.ts";
+export type {
+  AtLeastResult,
+  BundleAccepted,
+  BundleLabel,
+  BundleRejected,
+  BundleResult,
+  CombinedResult,
+  ExtendedResult,
+  SignedResult,
+} from "./evaluate-bundles.ts";
+export { type BundleLimits, type FoundBundle, type FoundBundles, fetchBundles } from "./fetch-bundles.ts";
 export {
   FULCIO_EXTENSIONS,
   type FulcioExtension,
@@ -19,6 +30,7 @@ export {
   type FulcioSubject,
   type SubjectKind,
 } from "./fulcio-extensions.ts";
+export type { AllOf, AnyOf, AtLeast, ExtendedRequirement, SignedRequirement } from "./requirement.ts";
 export type { BundleArtifact } from "./signature-content.ts";
 export type {
   EvidenceRequirement,
@@ -31,6 +43,18 @@ export type {
 } from "./signer-requirement.ts";
 export { COSIGN_SIGN_PREDICATE, type VerifiedStatement } from "./statement.ts";
 export { parseTrustedRoot, type TrustedRoot } from "./trusted-root.ts";
+export {
+  type BundleSourceReport,
+  createExtendedVerifier,
+  type DialectVerdict,
+  type ExtendedDialectVerdict,
+  type ExtendedRule,
+  type ExtendedVerdict,
+  type ExtendedVerifier,
+  type ExtendedVerifierOptions,
+  type ExtendedVerifyOptions,
+  type NodeDialectVerdict,
+} from "./verifier.ts";
 export {
   type ContentRequirement,
   type ObservedTime,
