@@ -20,6 +20,8 @@ import { PACKET, readNumber, readPacket } from "./packets.ts";
 export interface SignedMessage {
   readonly content: Uint8Array;
   readonly signature: MessageSignature;
+  /** The ID of the key that the packet before the data announces; absent if there is none. */
+  readonly announcedKeyId?: Uint8Array | undefined;
 }
 
 /** A signature of version 3 or 4 over data, as far as it can be read without knowing the algorithm. */
@@ -34,6 +36,7 @@ export interface MessageSignature {
 interface OnePass {
   readonly hashAlgorithm: number;
   readonly publicKeyAlgorithm: number;
+  readonly keyId: Uint8Array;
 }
 
 /** Longest signed message, in bytes, before and after decompression. Stored signatures are no longer either. */
@@ -73,11 +76,9 @@ export function readSignedMessage(message: Uint8Array): SignedMessage {
   const [body = new Uint8Array(0)] = signatures;
   const [data = new Uint8Array(0)] = bodies(literal);
   const read = readSignature(body);
-  if (isOnePass) {
-    const [announced = new Uint8Array(0)] = bodies(onePassSignature);
-    assertAnnounced(readOnePass(announced), read);
-  }
-  return { content: readLiteral(data), signature: read };
+  const [announced] = bodies(onePassSignature).map(readOnePass);
+  if (announced) assertAnnounced(announced, read);
+  return { content: readLiteral(data), signature: read, announcedKeyId: announced?.keyId };
 }
 
 function readMessagePackets(bytes: Uint8Array, depth: number): { tag: number; body: Uint8Array }[] {
@@ -113,19 +114,24 @@ function decompress(body: Uint8Array): Uint8Array {
   throw invalid(`compression algorithm ${algorithm ?? "none"} is not supported`);
 }
 
+/** Binary, text, UTF-8 text, and two ways to say local. */
+const LITERAL_MODES = new Set(Buffer.from("btul1"));
+
 function readLiteral(body: Uint8Array): Uint8Array {
   const [mode, nameLength] = body;
   const from = 6 + (nameLength ?? 0);
-  if (mode === undefined || nameLength === undefined || from > body.length)
-    throw invalid("broken data packet");
+  const isKnown = mode !== undefined && LITERAL_MODES.has(mode);
+  if (!isKnown || nameLength === undefined || from > body.length) throw invalid("broken data packet");
   return body.subarray(from);
 }
 
 function readOnePass(body: Uint8Array): OnePass {
   const [version, type, hashAlgorithm, publicKeyAlgorithm] = body;
-  if (version !== 3 || body.length !== 13) throw invalid("broken one-pass packet");
+  // The last octet says that no further signature follows, and there is but one.
+  if (version !== 3 || body.length !== 13 || body[12] !== 1) throw invalid("broken one-pass packet");
   if (type !== 0) throw notBinary(type);
-  return { hashAlgorithm: hashAlgorithm ?? 0, publicKeyAlgorithm: publicKeyAlgorithm ?? 0 };
+  const keyId = body.subarray(4, 12);
+  return { hashAlgorithm: hashAlgorithm ?? 0, publicKeyAlgorithm: publicKeyAlgorithm ?? 0, keyId };
 }
 
 function readSignature(body: Uint8Array): MessageSignature {

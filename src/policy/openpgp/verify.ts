@@ -4,7 +4,7 @@
  * @module
  */
 import type { PublicKey, SignaturePacket, Subkey } from "openpgp";
-import type { PolicyError } from "../errors.ts";
+import { invalidSignature, type PolicyError } from "../errors.ts";
 import { invalidGpgSignature, type ProblemDetails, type SignatureProblem } from "./gpgme-text.ts";
 import { keyState, type SigningKey } from "./key-state.ts";
 import type { Keyring } from "./keyring.ts";
@@ -51,6 +51,9 @@ export async function verifySignedMessage(
   const library = await loadOpenPgp();
   const signature = readSignature(signed, library);
   const { hashAlgorithm, signer: keyId, issuerFingerprint } = signature;
+  if (signed.announcedKeyId && hexOf(signed.announcedKeyId) !== keyId) {
+    throw invalidSignature("Invalid GPG signature: it is by another key than announced");
+  }
   // GnuPG shows the fingerprint where the signature names it, and the key ID otherwise.
   const shown = { ...signature, signer: issuerFingerprint ?? keyId };
   if (WEAK_HASHES.has(hashAlgorithm)) throw invalidGpgSignature("weak-hash", shown);
