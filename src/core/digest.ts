@@ -163,13 +163,21 @@ export interface Digester {
   readonly size: number;
 }
 
+/** Node takes less than 2 GiB at once. */
+const MAX_UPDATE_BYTES = 2 ** 30;
+
 /** Starts a running digest. */
 export function createDigester(algorithm: DigestAlgorithm = "sha256"): Digester {
   const hash = createHash(algorithm);
   let size = 0;
   return {
     update(chunk) {
-      hash.update(chunk);
+      if (chunk.byteLength <= MAX_UPDATE_BYTES) hash.update(chunk);
+      else {
+        for (let at = 0; at < chunk.byteLength; at += MAX_UPDATE_BYTES) {
+          hash.update(chunk.subarray(at, at + MAX_UPDATE_BYTES));
+        }
+      }
       size += chunk.byteLength;
     },
     digest: () => toDigest(algorithm, hash),

@@ -13,6 +13,9 @@ import { withFileErrors } from "./files.ts";
 /** Bytes per call of the system: large enough that calls cost nothing, small enough to stay in the cache. */
 const PIECE_BYTES = 1024 * 1024;
 
+/** Longest write. */
+const MAX_WRITE_BYTES = 2 ** 30;
+
 /** What content must be, with its length. */
 export type SizedExpectation = ContentExpectation & { size: number };
 
@@ -96,7 +99,9 @@ export async function writeVerified(
 export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   await withFileErrors(async () => {
     for (let at = 0; at < bytes.byteLength; ) {
-      const { bytesWritten } = await handle.write(bytes, at, bytes.byteLength - at, position + at);
+      // Node takes less than 2 GiB at once.
+      const length = Math.min(bytes.byteLength - at, MAX_WRITE_BYTES);
+      const { bytesWritten } = await handle.write(bytes, at, length, position + at);
       at += bytesWritten;
     }
   });

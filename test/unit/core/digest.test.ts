@@ -159,6 +159,14 @@ test("the right content is verified, whole and in pieces", async () => {
   assert.equal(await drain(verifyStream(streamOf(), { digest: digestOf(""), size: 0 })), 0);
 });
 
+test("content of 2 GiB is verified at once", () => {
+  // Memory that is never written to takes no room.
+  const zeros = new Uint8Array(2 ** 31 + 1);
+  // As sha256sum gives it.
+  const digest = parseDigest("sha256:b8030a8ab89280935633d8d991da3d9907c0f12e8b6fc3bfc515f4d440872b6e");
+  verifyBytes(zeros, { digest, size: 2 ** 31 + 1 });
+});
+
 test("anything else is not", async (t) => {
   for (const [name, content, expected, code] of MISMATCHES) {
     await t.test(name, async () => {
