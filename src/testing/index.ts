@@ -25,6 +25,7 @@ export type { RegistryRateLimit } from "./registry-rate-limit.ts";
 export type { RegistryReply, RegistryRequest } from "./registry-reply.ts";
 export * from "./runtime/index.ts";
 export * from "./signatures.ts";
+export * from "./signing/index.ts";
 export * from "./sigstore-bundles.ts";
 export * from "./streaming/index.ts";
 export * from "./timestamp-authority.ts";

@@ -13,7 +13,21 @@ export {
   type PayloadClaims,
 } from "./cosign-payload.ts";
 export type { KeyStrength, Passphrase } from "./encrypted-key.ts";
+export {
+  type CertificateAuthority,
+  type CertificateRequest,
+  createFulcioClient,
+  type IssuedCertificate,
+} from "./fulcio-client.ts";
 export { type GenerateKeyPairOptions, generateKeyPair, type KeyAlgorithm, type KeyPair } from "./key-pair.ts";
+export {
+  createKeylessSigner,
+  type IdentityTokenProvider,
+  type KeylessSigner,
+  type KeylessSignerOptions,
+} from "./keyless.ts";
+export { createRekorClient, type RekorClientOptions } from "./rekor-client.ts";
+export type { SigningServiceOptions } from "./service-request.ts";
 export {
   type ClaimedIdentity,
   type SignedManifest,

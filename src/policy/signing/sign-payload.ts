@@ -104,16 +104,19 @@ export function assertSignature(key: PublicKey, payload: Uint8Array, signature: 
   }
 }
 
-function keyOf(certified: CertifiedSignature | undefined, signer: Signer): PublicKey | undefined {
-  if (certified) {
-    try {
-      return leafKey(leafCertificate(certified.certificatePem));
-    } catch (cause) {
-      if (!(cause instanceof PolicyError)) throw cause;
-      throw unfit(`the signer's certificate cannot be used: ${cause.message}`, cause);
-    }
+/** The key that a certificate is for. */
+export function certifiedKey(certificatePem: string): PublicKey {
+  try {
+    return leafKey(leafCertificate(certificatePem));
+  } catch (cause) {
+    if (!(cause instanceof PolicyError)) throw cause;
+    throw unfit(`the certificate cannot be used: ${cause.message}`, cause);
   }
-  return signer.publicKey === undefined ? undefined : readKey(signer.publicKey, "the signer's public key");
+}
+
+function keyOf(certified: CertifiedSignature | undefined, { publicKey }: Signer): PublicKey | undefined {
+  if (certified) return certifiedKey(certified.certificatePem);
+  return publicKey === undefined ? undefined : readKey(publicKey, "the signer's public key");
 }
 
 function readKey(pem: string, what: string): PublicKey {
