@@ -65,7 +65,7 @@ export async function decideOnImage(
   const { digest, indexDigest, manifest } = resolved;
   const { requirements } = selectRequirements(policy, image.lookup);
   const { signatures, reports } = needsSignatures(requirements)
-    ? await collectSignatures(signatureSources, { repository, tag: reference.tag, store, digest }, { signal })
+    ? await collectSignatures(signatureSources, { repository, reference, store, digest }, { signal })
     : { signatures: [], reports: [] };
   signal.throwIfAborted();
   const at = now();

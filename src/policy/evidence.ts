@@ -18,6 +18,7 @@ import type { ReadStore } from "../oci/store.ts";
 import { messageOf, PolicyError } from "./errors.ts";
 import type { CollectedSignature } from "./evaluate.ts";
 import { manifestDigest } from "./manifest-digest.ts";
+import { resolveWithContent } from "./one-step.ts";
 import {
   listingOf,
   type SignatureSource,
@@ -54,7 +55,7 @@ export async function resolveReference(
   { signal }: SignalOptions,
 ): Promise<Descriptor> {
   const target = reference.digest ?? reference.tag ?? "latest";
-  return orManifestError(signal, () => store.resolve(target, { signal }));
+  return orManifestError(signal, () => resolveWithContent(store, target, { signal }));
 }
 
 /**

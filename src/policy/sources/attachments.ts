@@ -9,15 +9,10 @@ import { cosignTag } from "../../oci/digest-tag.ts";
 import { OciError } from "../../oci/errors.ts";
 import { fetchBlob, fetchManifest } from "../../oci/fetch.ts";
 import type { ReadStore } from "../../oci/store.ts";
+import { resolveWithContent } from "../one-step.ts";
 import type { SigstoreSignature } from "../signature-blob.ts";
+import { MAX_SIGNATURE_BYTES, MAX_SIGNATURES, MAX_TOTAL_BYTES } from "./limits.ts";
 import { type SignatureSource, unreadable } from "./signature-source.ts";
-
-/** Longest payload of a signature, in bytes. */
-const MAX_SIGNATURE_BYTES = 4 * 1024 * 1024;
-/** More attachments than this are taken for an attack or a fault. */
-const MAX_SIGNATURES = 128;
-/** Most bytes of signature payloads kept for one image. */
-const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
 
 /**
  * Signatures that cosign (up to version 2) attached: the layers of the manifest that the tag `sha256-….sig` of
@@ -56,7 +51,7 @@ async function resolveAttachments(
   signal: AbortSignal | undefined,
 ): Promise<Descriptor | undefined> {
   try {
-    return await store.resolve(tag, { signal });
+    return await resolveWithContent(store, tag, { signal });
   } catch (error) {
     if (isManifestUnknown(error)) return undefined;
     throw error;

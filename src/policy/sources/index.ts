@@ -11,6 +11,22 @@ export {
   type RegistriesDReader,
 } from "./load-registries-d.ts";
 export {
+  createLookasideReader,
+  type LookasideReader,
+  type LookasideReaderOptions,
+  readLookaside,
+} from "./lookaside.ts";
+export {
+  displayLookasideUrl,
+  formatLookasideUrl,
+  type LookasideUrl,
+  parseLookasideUrl,
+  repositoryUrl as lookasideRepositoryUrl,
+  signatureUrl as lookasideSignatureUrl,
+} from "./lookaside-url.ts";
+export { createNodeSignatures, type NodeSignatures, type NodeSignaturesOptions } from "./node-signatures.ts";
+export type { ReadSignatureFile } from "./numbered.ts";
+export {
   type ConfiguredValue,
   parseRegistriesD,
   type RegistriesD,

@@ -5,6 +5,7 @@
  */
 import type { Digest } from "../../core/digest.ts";
 import { isLadingError } from "../../core/errors.ts";
+import type { Reference } from "../../core/reference.ts";
 import type { SignalOptions } from "../../core/signal.ts";
 import type { ReadStore } from "../../oci/store.ts";
 import { PolicyError } from "../errors.ts";
@@ -16,8 +17,8 @@ import type { LookedAt } from "../verdict.ts";
 export interface SignedImage {
   /** Full name of the repository, such as `docker.io/library/busybox`. */
   readonly repository: string;
-  /** The tag that the image was named by; absent where it was named by digest. Configurations may go by it. */
-  readonly tag?: string | undefined;
+  /** The name that the image is decided on by, with tag or digest: configurations go by it. */
+  readonly reference: Reference;
   /** The repository's content. */
   readonly store: ReadStore;
   /** SHA-256 digest of the single image's manifest. */
