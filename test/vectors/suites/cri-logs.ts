@@ -15,15 +15,15 @@ import { createLogSplitter, formatLogEntry } from "../../../src/cri/logs/write.t
 import type { VectorFields, VectorSuite } from "../suite.ts";
 
 const suite: VectorSuite = {
-  run({ input, expect }) {
+  run({ input }) {
     const operation = OPERATIONS[String(input["op"])];
     if (!operation) throw new TypeError(`unknown op ${input["op"]}`);
-    return operation(input, expect);
+    return operation(input);
   },
 };
 export default suite;
 
-const OPERATIONS: Readonly<Record<string, (input: VectorFields, expect: JsonValue) => unknown>> = {
+const OPERATIONS: Readonly<Record<string, (input: VectorFields) => unknown>> = {
   parse: (input) => {
     const line = new TextEncoder().encode(String(input["line"]));
     const entry = parseCriEntry(line, 0, line.byteLength) ?? readDockerEntry(line);
