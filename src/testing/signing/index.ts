@@ -4,4 +4,10 @@
  * @module
  */
 export * from "./identity-provider.ts";
+export {
+  type ExpectedVerdict,
+  SIGNATURE_STATES,
+  type SignatureState,
+} from "./signature-states.ts";
+export * from "./signed-image.ts";
 export * from "./signing-services.ts";
