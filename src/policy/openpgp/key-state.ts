@@ -108,30 +108,25 @@ async function selfSignatures(
   { enums, SignaturePacket }: OpenPgp,
   config: Config,
 ): Promise<SelfSignatures | undefined> {
-  const date = new Date(now);
   const { signature } = enums;
-  let primary: SignaturePacket;
-  try {
-    primary = (await key.getPrimaryUser(date, undefined, config)).selfCertification;
-  } catch {
-    // No user ID is certified, or all are revoked.
-    return undefined;
-  }
   const certificates: SignaturePacket[] = [];
-  for (const { userID, selfCertifications } of key.users) {
+  for (const user of key.users) {
+    const { userID, selfCertifications } = user;
     if (!userID) continue;
     const data = { userID, key: key.keyPacket };
-    const newest = await newestValid(selfCertifications, key, signature.certGeneric, data, date, config);
-    if (newest) certificates.push(newest);
+    const newest = await newestValid(selfCertifications, key, signature.certGeneric, data, now, config);
+    if (newest && !(await user.isRevoked(newest, key.keyPacket, ANY_TIME, config))) certificates.push(newest);
   }
+  const newest = newestOf(certificates);
+  if (!newest) return undefined;
+  const primary = newestOf(certificates.filter(({ isPrimaryUserID }) => isPrimaryUserID === true)) ?? newest;
   const direct = key
     .toPacketList()
     .filter(
       (packet): packet is SignaturePacket =>
         packet instanceof SignaturePacket && packet.signatureType === signature.key,
     );
-  const newestDirect = await newestValid(direct, key, signature.key, { key: key.keyPacket }, date, config);
-  const newest = newestOf(certificates) ?? primary;
+  const newestDirect = await newestValid(direct, key, signature.key, { key: key.keyPacket }, now, config);
   return { flags: primary, all: [primary, newest, ...(newestDirect ? [newestDirect] : [])] };
 }
 
@@ -143,15 +138,14 @@ async function subkeyBinding(
   { enums }: OpenPgp,
   config: Config,
 ): Promise<SignaturePacket | undefined> {
-  const date = new Date(now);
   const data = { key: key.keyPacket, bind: subkey.keyPacket };
   const { subkeyBinding: type, keyBinding } = enums.signature;
-  const binding = await newestValid(subkey.bindingSignatures, key, type, data, date, config);
+  const binding = await newestValid(subkey.bindingSignatures, key, type, data, now, config);
   // A key that is not for signing needs no signature of its own; what it is for is looked at later.
   if (!binding || (binding.keyFlags && ((binding.keyFlags[0] ?? 0) & MAY_SIGN) === 0)) return binding;
   const { embeddedSignature } = binding;
   if (!embeddedSignature) return undefined;
-  return (await holds(embeddedSignature, subkey.keyPacket, keyBinding, data, date, config))
+  return (await holds(embeddedSignature, subkey.keyPacket, keyBinding, data, now, config))
     ? binding
     : undefined;
 }
@@ -161,12 +155,12 @@ async function newestValid(
   { keyPacket }: PublicKey,
   type: number,
   data: object,
-  date: Date,
+  now: number,
   config: Config,
 ): Promise<SignaturePacket | undefined> {
   const valid: SignaturePacket[] = [];
   for (const signature of signatures) {
-    if (await holds(signature, keyPacket, type, data, date, config)) valid.push(signature);
+    if (await holds(signature, keyPacket, type, data, now, config)) valid.push(signature);
   }
   return newestOf(valid);
 }
@@ -179,17 +173,18 @@ function newestOf(signatures: readonly SignaturePacket[]): SignaturePacket | und
   return newest;
 }
 
+/** Whether a signature was made and has not expired. As in GnuPG it does not matter if it is from the future. */
 async function holds(
   signature: SignaturePacket,
   keyPacket: KeyPacket,
   type: number,
   data: object,
-  date: Date,
+  now: number,
   config: Config,
 ): Promise<boolean> {
   try {
-    await signature.verify(keyPacket, type, data, date, false, config);
-    return true;
+    await signature.verify(keyPacket, type, data, ANY_TIME, false, config);
+    return signatureEnd(signature) > now;
   } catch {
     return false;
   }
