@@ -27,9 +27,11 @@ export {
   type PolicyImage,
 } from "./evaluate.ts";
 export type { InstanceChoice } from "./evidence.ts";
+export * from "./extended/index.ts";
 export { formatPolicy } from "./format.ts";
 export { matchesIdentity } from "./identity.ts";
 export * from "./import/index.ts";
+export * from "./lint/index.ts";
 export {
   type LoadedPolicy,
   type LoadNamespacePolicyOptions,

@@ -1,0 +1,9 @@
+/**
+ * Checking and comparing policies before they are on a node.
+ *
+ * @module
+ */
+export type { AttachmentSection, AttachmentSettings } from "./attachments.ts";
+export type { LintCode, LintFinding, LintSeverity } from "./findings.ts";
+export { type LintPolicyOptions, lintPolicy } from "./lint-policy.ts";
+export type { PolicyFileState } from "./material.ts";
