@@ -17,7 +17,7 @@ import {
   type ExtendedVerifier,
   type ExtendedVerifierOptions,
   fetchBundles,
-  type KeylessSigner,
+  type KeylessIdentity,
   parseTrustedRoot,
   type SignedRequirement,
 } from "../../src/policy/extended/index.ts";
@@ -36,7 +36,7 @@ import { pairFor } from "./registry-setup.ts";
 const EMAIL = "dev@example.com";
 const made = createBundleAuthorities();
 const who = made.certify(EMAIL);
-const SIGNER: KeylessSigner = {
+const SIGNER: KeylessIdentity = {
   kind: "keyless",
   trustedRoot: parseTrustedRoot(JSON.stringify(made.trustedRoot())),
   issuer: DEFAULT_OIDC_ISSUER,

@@ -34,8 +34,8 @@ export type { AllOf, AnyOf, AtLeast, ExtendedRequirement, SignedRequirement } fr
 export type { BundleArtifact } from "./signature-content.ts";
 export type {
   EvidenceRequirement,
-  KeylessSigner,
-  KeySigner,
+  KeylessIdentity,
+  ManagedKey,
   SignerRequirement,
   SubjectRequirement,
   TextRequirement,

@@ -42,7 +42,7 @@ export interface EvidenceRequirement {
  * A certificate is valid for minutes only: besides the evidence asked for there must be at least one time that a log
  * or a timestamp authority vouches for, and the certificate must have been valid at each one.
  */
-export interface KeylessSigner {
+export interface KeylessIdentity {
   readonly kind: "keyless";
   /** The authorities that count. */
   readonly trustedRoot: TrustedRoot;
@@ -55,7 +55,7 @@ export interface KeylessSigner {
 }
 
 /** Somebody who holds a key. */
-export interface KeySigner {
+export interface ManagedKey {
   readonly kind: "key";
   /** PEM of the public key. */
   readonly publicKey: Uint8Array | string;
@@ -67,7 +67,7 @@ export interface KeySigner {
 }
 
 /** Who must have signed. */
-export type SignerRequirement = KeylessSigner | KeySigner;
+export type SignerRequirement = KeylessIdentity | ManagedKey;
 
 /** Who signed. */
 export type VerifiedSigner =
@@ -118,7 +118,7 @@ export async function openSigner(signer: SignerRequirement): Promise<OpenedSigne
   throw new TypeError("a signer is either keyless or a key");
 }
 
-async function openKeyless(signer: KeylessSigner): Promise<OpenedKeylessSigner> {
+async function openKeyless(signer: KeylessIdentity): Promise<OpenedKeylessSigner> {
   knownMembers(signer, ["kind", "trustedRoot", "issuer", "subject", "extensions", "evidence"]);
   const { trustedRoot, issuer, subject, extensions = {} } = signer;
   if (!trustedRoot?.message) throw new TypeError("a keyless signer needs a trusted root");
@@ -156,7 +156,7 @@ async function openKeyless(signer: KeylessSigner): Promise<OpenedKeylessSigner> 
   };
 }
 
-function openKey(signer: KeySigner): OpenedKeySigner {
+function openKey(signer: ManagedKey): OpenedKeySigner {
   knownMembers(signer, ["kind", "publicKey", "validFor", "trustedRoot", "evidence"]);
   const { publicKey, validFor, trustedRoot } = signer;
   const { key } = parsePublicKeyPem(publicKey);
@@ -178,7 +178,7 @@ function openKey(signer: KeySigner): OpenedKeySigner {
   };
 }
 
-function windowOf(window: NonNullable<KeySigner["validFor"]>): { start: number; end: number } {
+function windowOf(window: NonNullable<ManagedKey["validFor"]>): { start: number; end: number } {
   knownMembers(window, ["start", "end"]);
   const { start = Number.NEGATIVE_INFINITY, end = Number.POSITIVE_INFINITY } = window;
   if (Number.isNaN(start) || Number.isNaN(end) || end < start) throw new RangeError("no window of time");

@@ -4,7 +4,7 @@ import { isLadingError } from "../../../../src/core/errors.ts";
 import {
   COSIGN_SIGN_PREDICATE,
   type ContentRequirement,
-  type KeylessSigner,
+  type KeylessIdentity,
   parseTrustedRoot,
   type VerifiedBundle,
   type VerifyBundleOptions,
@@ -33,7 +33,7 @@ export const trustedRoot: ReturnType<typeof parseTrustedRoot> = parseTrustedRoot
 );
 export const who: ReturnType<typeof made.certify> = made.certify(EMAIL);
 
-export const SIGNER: KeylessSigner = {
+export const SIGNER: KeylessIdentity = {
   kind: "keyless",
   trustedRoot,
   issuer: DEFAULT_OIDC_ISSUER,

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import {
   FULCIO_EXTENSIONS,
   type FulcioExtension,
-  type KeylessSigner,
+  type KeylessIdentity,
   type SubjectKind,
   type SubjectRequirement,
 } from "../../../../src/policy/extended/index.ts";
@@ -40,7 +40,7 @@ function bundleFor(options: IssueOptions): string {
   return signed({ signer: made.certify(EMAIL, options) });
 }
 
-function subjectIs(subject: SubjectRequirement): { signer: KeylessSigner } {
+function subjectIs(subject: SubjectRequirement): { signer: KeylessIdentity } {
   return { signer: { ...SIGNER, subject } };
 }
 

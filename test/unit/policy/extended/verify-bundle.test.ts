@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { digestOf } from "../../../../src/core/digest.ts";
 import {
   BUNDLE_MEDIA_TYPES,
-  type KeySigner,
+  type ManagedKey,
   parseTrustedRoot,
   verifyBundle,
 } from "../../../../src/policy/extended/index.ts";
@@ -352,7 +352,7 @@ test("a payload that is no statement is refused", async () => {
 
 test("a managed key: only that key, with the evidence asked for, while it counts", async () => {
   const key = mintKey();
-  const signer: KeySigner = { kind: "key", publicKey: publicKeyPem(key), trustedRoot };
+  const signer: ManagedKey = { kind: "key", publicKey: publicKeyPem(key), trustedRoot };
   const bundle = signed({ signer: key });
   assert.equal((await verified(bundle, { signer })).signer.kind, "key");
   assert.equal(await outcome(bundle), OTHER);
@@ -363,7 +363,7 @@ test("a managed key: only that key, with the evidence asked for, while it counts
   const none = { transparencyLogs: 0 };
   const unlogged = signed({ signer: key, logs: [] });
   assert.equal(await outcome(unlogged, { signer: { ...signer, evidence: none } }), "accepted");
-  const bare: KeySigner = { kind: "key", publicKey: publicKeyPem(key) };
+  const bare: ManagedKey = { kind: "key", publicKey: publicKeyPem(key) };
   assert.equal(await outcome(unlogged, { signer: bare }), "accepted");
   assert.equal(await outcome(bundle, { signer: bare }), "accepted");
   for (const [validFor, expected] of [
@@ -374,7 +374,7 @@ test("a managed key: only that key, with the evidence asked for, while it counts
     assert.equal(await outcome(bundle, { signer: { ...signer, validFor } }), expected);
   }
   // When a key counts means nothing for a signature whose time nobody observed.
-  const windowed: KeySigner = { ...signer, evidence: none, validFor: { start: 0 } };
+  const windowed: ManagedKey = { ...signer, evidence: none, validFor: { start: 0 } };
   assert.equal(await outcome(unlogged, { signer: windowed }), INVALID);
   // An entry without a time of its own, and no other time: whether the log's key counted then is open.
   const timeless = signed({ signer: key, logs: [made.logV2], timestampAuthorities: [] });
@@ -389,7 +389,7 @@ test("managed keys of every kind that cosign makes", async () => {
     ed25519: generateKeyPairSync("ed25519"),
   })) {
     const pem = publicKey.export({ format: "pem", type: "spki" }).toString();
-    const signer: KeySigner = { kind: "key", publicKey: pem, trustedRoot };
+    const signer: ManagedKey = { kind: "key", publicKey: pem, trustedRoot };
     assert.equal(await outcome(signed({ signer: privateKey }), { signer }), "accepted", name);
     const message = signed({ signer: privateKey, content: { message: MESSAGE } });
     assert.equal(await outcome(message, { signer, artifact: { bytes: MESSAGE } }), "accepted", name);
