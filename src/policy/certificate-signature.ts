@@ -7,7 +7,7 @@
  * @module
  */
 import type { AlgorithmIdentifier, Certificate } from "./certificate.ts";
-import { publicKeyOf } from "./public-key.ts";
+import { type PublicKey, publicKeyOf } from "./public-key.ts";
 import { type SignatureHash, verifyEcdsaDer, verifyEd25519, verifyRsa } from "./signature.ts";
 
 interface Algorithm {
@@ -42,12 +42,31 @@ const PSS_HASHES: readonly [SignatureHash, hashArc: string, saltLength: string][
  * allow signing certificates. Names and validity are not compared here.
  */
 export function issuerProblem(certificate: Certificate, issuer: Certificate): string | undefined {
+  const known = outcomes.get(certificate)?.get(issuer);
+  if (known) return known.problem;
+  const problem = findIssuerProblem(certificate, issuer);
+  const kept = outcomes.get(certificate) ?? new WeakMap<Certificate, { problem: string | undefined }>();
+  outcomes.set(certificate, kept.set(issuer, { problem }));
+  return problem;
+}
+
+/** What came out for two certificates does not change, and authorities are asked about again and again. */
+const outcomes = new WeakMap<Certificate, WeakMap<Certificate, { problem: string | undefined }>>();
+const keys = new WeakMap<Certificate, PublicKey | "unsupported">();
+
+function keyOf(issuer: Certificate): PublicKey | undefined {
+  const key = keys.get(issuer) ?? publicKeyOf(issuer.publicKeyInfo) ?? "unsupported";
+  keys.set(issuer, key);
+  return key === "unsupported" ? undefined : key;
+}
+
+function findIssuerProblem(certificate: Certificate, issuer: Certificate): string | undefined {
   const isCa = issuer.basicConstraints ? issuer.basicConstraints.isCa : issuer.version < 3;
   if (!isCa || !issuer.maySignCertificates) {
     return "x509: invalid signature: parent certificate cannot sign this kind of certificate";
   }
   const algorithm = algorithmOf(certificate.signatureAlgorithm);
-  const key = publicKeyOf(issuer.publicKeyInfo);
+  const key = keyOf(issuer);
   if (!algorithm || !key) return "x509: cannot verify signature: algorithm unimplemented";
   const { tbs, signature } = certificate;
   const isGood =

@@ -126,7 +126,8 @@ export function derBoolean({ content }: DerElement, what: string): boolean {
 
 /** Checks that an integer is in its shortest form, and gives its two's complement octets. */
 export function derInteger({ content }: DerElement, what: string): Buffer {
-  const [first, second] = content;
+  const first = content[0];
+  const second = content[1];
   if (first === undefined) throw malformed(what);
   if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))) {
     throw malformed(what);
@@ -143,6 +144,28 @@ export function derSmallInteger(element: DerElement, what: string): number {
 
 /** An object identifier in dotted form. */
 export function derOid({ content }: DerElement, what: string): string {
+  return shortOid(content) ?? longOid(content, what);
+}
+
+/** An object identifier whose arcs are small, or nothing: numbers are much quicker than bigints. */
+function shortOid(content: Buffer): string | undefined {
+  let text = "";
+  let arc = 0;
+  let started = false;
+  for (let at = 0; at < content.length; at++) {
+    const octet = content[at] ?? 0;
+    if ((!started && octet === 0x80) || arc > 0x1fffff) return undefined;
+    arc = arc * 128 + (octet & 0x7f);
+    started = octet >= 0x80;
+    if (started) continue;
+    if (text === "") text = arc < 80 ? `${Math.floor(arc / 40)}.${arc % 40}` : `2.${arc - 80}`;
+    else text += `.${arc}`;
+    arc = 0;
+  }
+  return started || text === "" ? undefined : text;
+}
+
+function longOid(content: Buffer, what: string): string {
   const arcs: bigint[] = [];
   let arc = 0n;
   let started = false;

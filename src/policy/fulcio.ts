@@ -20,6 +20,8 @@ export interface FulcioRequirement {
   anchors: readonly Certificate[];
   oidcIssuer: string;
   subjectEmail: string;
+  /** Reads the intermediates of a chain annotation. Default {@link chainIntermediates}. */
+  readChain?: ((chainPem: string) => readonly Certificate[]) | undefined;
 }
 
 /** What a signature brings along. */
@@ -41,13 +43,13 @@ const ISSUER_V2 = "1.3.6.1.4.1.57264.1.8";
  * @throws {PolicyError} `ERR_POLICY_INVALID_SIGNATURE`.
  */
 export function verifyFulcioCertificate(
-  { anchors, oidcIssuer, subjectEmail }: FulcioRequirement,
+  { anchors, oidcIssuer, subjectEmail, readChain = chainIntermediates }: FulcioRequirement,
   { certificatePem, chainPem }: CertificateEvidence,
   at: number,
   budget?: ChainBudget,
 ): PublicKey {
   if (!oidcIssuer || !subjectEmail) throw new TypeError("a Fulcio requirement needs issuer and subject");
-  const intermediates = chainIntermediates(chainPem);
+  const intermediates = readChain(chainPem);
   const leaf = leafCertificate(certificatePem);
   // Fulcio marks alternative names as critical that hold only forms which are not understood. That is no
   // reason to fail by itself: such a certificate has no e-mail address and fails below.

@@ -32,9 +32,19 @@ export function guessManifestType(manifest: Uint8Array): string | undefined {
  * they cover, do not agree on it, cover something other than the rest of the text, or are none.
  */
 export function manifestDigest(manifest: Uint8Array, algorithm: DigestAlgorithm = "sha256"): Digest {
+  if (!mayBeSigned(manifest)) return digestOf(manifest, algorithm);
   const node = tryParse(manifest);
   if (!node || guessMediaType(node) !== DOCKER_SCHEMA1_SIGNED) return digestOf(manifest, algorithm);
   return digestOf(signedPayload(node, manifest), algorithm);
+}
+
+/**
+ * Whether a manifest can be a signed schema 1 manifest at all: one has a member or a media type that stands in it
+ * letter for letter, or with an escape.
+ */
+function mayBeSigned(manifest: Uint8Array): boolean {
+  const bytes = Buffer.from(manifest.buffer, manifest.byteOffset, manifest.byteLength);
+  return bytes.includes("signatures") || bytes.includes(DOCKER_SCHEMA1_SIGNED) || bytes.includes(0x5c);
 }
 
 /**

@@ -43,6 +43,27 @@ const MAX_PAYLOAD_BYTES = 4 * 1024 * 1024;
  * @throws {PolicyError} `ERR_POLICY_INVALID_SIGNATURE` for whatever is not exactly such a payload.
  */
 export function parsePayload(bytes: Uint8Array, format: PayloadFormat): SignedPayload {
+  return (format === "sigstore" ? parsePlainPayload(bytes) : undefined) ?? parseAnyPayload(bytes, format);
+}
+
+const PLAIN =
+  /^\{"critical":\{"identity":\{"docker-reference":"([ !#-[\]-~]*)"\},"image":\{"docker-manifest-digest":"(sha256:[0-9a-f]{64})"\},"type":"cosign container image signature"\},"optional":null\}$/;
+/** Longer payloads are not looked at twice. */
+const MAX_PLAIN_BYTES = 1024;
+
+/**
+ * What a payload says that is written to the letter as cosign writes it, without anything optional; nothing for any
+ * other, whether or not it can be read.
+ */
+function parsePlainPayload(bytes: Uint8Array): SignedPayload | undefined {
+  if (bytes.byteLength > MAX_PLAIN_BYTES) return undefined;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  const [, dockerReference, dockerManifestDigest] = PLAIN.exec(text) ?? [];
+  if (dockerReference === undefined || dockerManifestDigest === undefined) return undefined;
+  return { dockerManifestDigest, dockerReference };
+}
+
+function parseAnyPayload(bytes: Uint8Array, format: PayloadFormat): SignedPayload {
   return invalidUnless(() => {
     const node = parseJson(bytes, { maxBytes: MAX_PAYLOAD_BYTES, duplicateKeys: "keep" });
     const [critical, optional] = readExactly(node, ["critical", "optional"]);
@@ -80,15 +101,15 @@ export function readExactly<const N extends readonly string[]>(
   node: JsonNode,
   names: N,
 ): { [K in keyof N]: JsonNode } {
-  const found = new Map<string, JsonNode>();
+  const found: JsonNode[] = [];
   const readers: Record<string, (value: JsonNode) => void> = {};
-  for (const name of names) {
+  for (const [at, name] of names.entries()) {
     readers[name] = (value) => {
-      found.set(name, value);
+      found[at] = value;
     };
   }
   readObject(node, readers, { required: names });
-  return names.map((name) => found.get(name) ?? node) as { [K in keyof N]: JsonNode };
+  return names.map((_, at) => found[at] ?? node) as { [K in keyof N]: JsonNode };
 }
 
 /** A text; `null` is the empty text, as in Go. */

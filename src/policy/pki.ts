@@ -19,6 +19,8 @@ export interface PkiRequirement {
   intermediates: readonly Certificate[];
   subjectEmail?: string | undefined;
   subjectHostname?: string | undefined;
+  /** Reads the intermediates of a chain annotation. Default {@link chainIntermediates}. */
+  readChain?: ((chainPem: string) => readonly Certificate[]) | undefined;
 }
 
 /** A key that is certified at present. */
@@ -36,13 +38,13 @@ export interface CertifiedPublicKey {
  * @throws {PolicyError} `ERR_POLICY_INVALID_SIGNATURE`.
  */
 export function verifyPkiCertificate(
-  { anchors, intermediates, subjectEmail, subjectHostname }: PkiRequirement,
+  { anchors, intermediates, subjectEmail, subjectHostname, readChain = chainIntermediates }: PkiRequirement,
   { certificatePem, chainPem }: CertificateEvidence,
   now: number,
   budget?: ChainBudget,
 ): CertifiedPublicKey {
   if (!subjectEmail && !subjectHostname) throw new TypeError("a PKI requirement needs a subject");
-  const fromChain = chainIntermediates(chainPem);
+  const fromChain = readChain(chainPem);
   const leaf = leafCertificate(certificatePem);
   const pool = [...intermediates, ...fromChain];
   const validUntil = assertChain(leaf, { anchors, intermediates: pool, at: now, budget });

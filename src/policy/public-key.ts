@@ -15,12 +15,20 @@ export interface PublicKey {
 }
 
 const CURVES = ["prime256v1", "secp384r1", "secp521r1"];
+/**
+ * How the SubjectPublicKeyInfo of a key on P-256, named and with an uncompressed point, begins, and how long it is.
+ * Asking for the details of a key takes as long as reading it.
+ */
+const P256_PREFIX = Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex");
+const P256_LENGTH = 91;
 /** Go's limits for the public exponent of RSA: with 1 anyone can sign, and a longer one makes each check slow. */
 const RSA_EXPONENTS = { min: 2n, max: 2n ** 31n - 1n };
 
 /** The key of a DER SubjectPublicKeyInfo, or nothing if it is of no supported kind or malformed. */
 export function publicKeyOf(spki: Uint8Array): PublicKey | undefined {
-  return supported(() => createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" }));
+  const der = Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength);
+  const isP256 = der.length === P256_LENGTH && der.subarray(0, P256_PREFIX.length).equals(P256_PREFIX);
+  return supported(() => createPublicKey({ key: der, format: "der", type: "spki" }), isP256);
 }
 
 /**
@@ -48,7 +56,7 @@ export function formatPublicKeyPem({ key }: PublicKey): string {
   return key.export({ format: "pem", type: "spki" }).toString();
 }
 
-function supported(read: () => KeyObject): PublicKey | undefined {
+function supported(read: () => KeyObject, isP256 = false): PublicKey | undefined {
   let key: KeyObject;
   try {
     key = read();
@@ -56,6 +64,7 @@ function supported(read: () => KeyObject): PublicKey | undefined {
     // Whatever OpenSSL says about these bytes, they are no key.
     return undefined;
   }
+  if (isP256) return { kind: "ecdsa", key };
   switch (key.asymmetricKeyType) {
     case "ec":
       return CURVES.includes(key.asymmetricKeyDetails?.namedCurve ?? "") ? { kind: "ecdsa", key } : undefined;

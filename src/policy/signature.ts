@@ -4,7 +4,7 @@
  * @module
  */
 import { constants, verify } from "node:crypto";
-import { type DerElement, derInteger, derReader, onlyElement, TAG } from "./der.ts";
+import { derInteger, derReader, onlyElement, TAG } from "./der.ts";
 import type { PublicKey } from "./public-key.ts";
 
 /** Hashes that signatures are made over. */
@@ -28,8 +28,8 @@ export function payloadSignatureProblem(
 ): string | undefined {
   switch (key.kind) {
     case "ecdsa": {
-      if (readEcdsa(signature)) {
-        return verifyEcdsaDer(key, "sha256", payload, signature)
+      if (isEcdsaDer(signature)) {
+        return verifyReadEcdsa(key, "sha256", payload, signature)
           ? undefined
           : "invalid signature when validating ASN.1 encoded signature";
       }
@@ -50,13 +50,23 @@ export function payloadSignatureProblem(
 
 /** Whether an ECDSA signature in DER, and in no other encoding, is good. */
 export function verifyEcdsaDer(
+  key: PublicKey,
+  hash: SignatureHash,
+  data: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  return isEcdsaDer(signature) && verifyReadEcdsa(key, hash, data, signature);
+}
+
+/** As {@link verifyEcdsaDer}, for a signature that is known to be DER. */
+function verifyReadEcdsa(
   { kind, key }: PublicKey,
   hash: SignatureHash,
   data: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  if (kind !== "ecdsa" || !readEcdsa(signature)) return false;
-  return holds(() => verify(hash, data, { key, dsaEncoding: "der" }, signature));
+  // DER is what a key by itself stands for, and a key by itself is quicker than one among options.
+  return kind === "ecdsa" && holds(() => verify(hash, data, key, signature));
 }
 
 /** Whether an RSA signature is good; PKCS #1 v1.5, or PSS with a salt as long as the hash. */
@@ -68,11 +78,11 @@ export function verifyRsa(
   scheme: "pkcs1" | "pss" = "pkcs1",
 ): boolean {
   if (kind !== "rsa" || (key.asymmetricKeyDetails?.modulusLength ?? 0) < MIN_RSA_BITS) return false;
-  const padding =
-    scheme === "pkcs1"
-      ? { padding: constants.RSA_PKCS1_PADDING }
-      : { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
-  return holds(() => verify(hash, data, { key, ...padding }, signature));
+  // PKCS #1 v1.5 is what an RSA key by itself stands for.
+  if (scheme === "pkcs1") return holds(() => verify(hash, data, key, signature));
+  const padding = constants.RSA_PKCS1_PSS_PADDING;
+  const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
+  return holds(() => verify(hash, data, { key, padding, saltLength }, signature));
 }
 
 /** Whether an Ed25519 signature is good. */
@@ -89,8 +99,9 @@ function holds(check: () => boolean): boolean {
   }
 }
 
-/** The two numbers of a DER ECDSA signature, or nothing for other bytes. */
-function readEcdsa(signature: Uint8Array): [r: DerElement, s: DerElement] | undefined {
+/** Whether bytes are the two numbers of an ECDSA signature in DER. */
+function isEcdsaDer(signature: Uint8Array): boolean {
+  if (isShortEcdsaDer(signature)) return true;
   try {
     const what = "ECDSA signature";
     const reader = derReader(onlyElement(signature, TAG.SEQUENCE, what).content, what);
@@ -99,10 +110,32 @@ function readEcdsa(signature: Uint8Array): [r: DerElement, s: DerElement] | unde
     reader.end();
     derInteger(r, what);
     derInteger(s, what);
-    return [r, s];
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
+}
+
+/** As {@link isEcdsaDer}, for lengths of one octet; false says nothing. */
+function isShortEcdsaDer(signature: Uint8Array): boolean {
+  const { length } = signature;
+  const lengthOfR = signature[3] ?? 0x80;
+  const s = 4 + lengthOfR;
+  return (
+    length < 0x82 &&
+    signature[0] === TAG.SEQUENCE &&
+    signature[1] === length - 2 &&
+    isShortInteger(signature, 2, lengthOfR) &&
+    isShortInteger(signature, s, length - s - 2)
+  );
+}
+
+/** Whether an integer in its shortest form, of so many octets, is at a place. */
+function isShortInteger(bytes: Uint8Array, at: number, length: number): boolean {
+  if (bytes[at] !== TAG.INTEGER || bytes[at + 1] !== length || length < 1) return false;
+  const first = bytes[at + 2] ?? 0;
+  const second = bytes[at + 3] ?? 0;
+  return length === 1 || !((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80));
 }
 
 function rawToDer(signature: Uint8Array): Buffer {

@@ -8,6 +8,7 @@
  */
 import { parseAnchors } from "./anchors.ts";
 import type { Certificate } from "./certificate.ts";
+import { type ChainReader, createChainReader } from "./chain-reader.ts";
 import { invalidSignature, messageOf, PolicyError } from "./errors.ts";
 import { parseCertificateList } from "./leaf.ts";
 import { type PublicKey, parsePublicKeyPem } from "./public-key.ts";
@@ -42,12 +43,14 @@ export interface KeyTrustRoot {
 export interface FulcioTrustRoot extends Pick<FulcioTrust, "kind" | "oidcIssuer" | "subjectEmail"> {
   readonly anchors: readonly Certificate[];
   readonly logKeys: readonly PublicKey[];
+  readonly readChain: ChainReader;
 }
 
 /** A certificate authority and whom it must have certified. */
 export interface PkiTrustRoot extends Pick<PkiTrust, "kind" | "subjectEmail" | "subjectHostname"> {
   readonly anchors: readonly Certificate[];
   readonly intermediates: readonly Certificate[];
+  readonly readChain: ChainReader;
 }
 
 /** Every file that a source of keys or certificates names. */
@@ -93,7 +96,7 @@ export async function openTrustRoot(
       const { kind, oidcIssuer, subjectEmail } = trust;
       const anchors = memory.parsed(parseFulcioAnchors, await contentOf(trust.ca, file));
       const logKeys = await openLogKeys(trust.rekor, file, memory);
-      return { kind, oidcIssuer, subjectEmail, anchors, logKeys };
+      return { kind, oidcIssuer, subjectEmail, anchors, logKeys, readChain: createChainReader() };
     }
     case "pki": {
       const { kind, subjectEmail, subjectHostname } = trust;
@@ -102,6 +105,7 @@ export async function openTrustRoot(
         ...(subjectEmail !== undefined ? { subjectEmail } : {}),
         ...(subjectHostname !== undefined ? { subjectHostname } : {}),
         ...(await openAuthorities(trust, file, memory)),
+        readChain: createChainReader(),
       };
     }
   }
