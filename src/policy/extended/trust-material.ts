@@ -5,6 +5,7 @@
  */
 import type { TrustMaterial, VerificationError, Verifier } from "@sigstore/verify";
 import { messageOf, PolicyError } from "../errors.ts";
+import { rememberEncoding, rememberSignatures } from "./known-certificate.ts";
 import type { TrustedRoot } from "./trusted-root.ts";
 
 /** What of the library is used. */
@@ -46,6 +47,10 @@ export function rootMaterial(
   if (known) return known;
   try {
     const material = toTrustMaterial(root.message);
+    for (const { certChain } of [...material.certificateAuthorities, ...material.timestampAuthorities]) {
+      certChain.forEach(rememberEncoding);
+      rememberSignatures(certChain);
+    }
     made.set(root, material);
     return material;
   } catch (cause) {

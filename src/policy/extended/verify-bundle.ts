@@ -15,6 +15,7 @@ import { type Certificate, parseCertificate, SUBJECT_ALT_NAME } from "../certifi
 import { invalidSignature, messageOf, PolicyError } from "../errors.ts";
 import { IN_TOTO_PAYLOAD, parseBundle, type SigstoreBundle } from "./bundle.ts";
 import { fulcioIdentity } from "./fulcio-extensions.ts";
+import { rememberEncoding } from "./known-certificate.ts";
 import { assertEntryVerifier, assertLogWindow } from "./log-entry.ts";
 import { type BundleArtifact, envelopeContent, messageContent } from "./signature-content.ts";
 import {
@@ -223,6 +224,8 @@ function entityOf(
       ? envelopeContent(content.dsseEnvelope)
       : messageContent(content.messageSignature, artifact);
   const entity = orInvalid(() => toSignedEntity(bundle));
+  const { key } = entity;
+  if (key.$case === "certificate") orInvalid(() => rememberEncoding(key.certificate));
   if (root) return { ...entity, signature };
   return { ...entity, signature, tlogEntries: [], timestamps: [] };
 }
