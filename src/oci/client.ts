@@ -57,6 +57,12 @@ export interface ClientOptions {
   headersTimeoutMs?: number | undefined;
   /** Longest silence within a body, in milliseconds. Default 60000. */
   bodyTimeoutMs?: number | undefined;
+  /**
+   * Slowest pace of a body, in bytes a second on the average of `bodyTimeoutMs`; a slower one is a failure that may pass,
+   * and taken up again. Only waiting for the registry counts, not what the reader does meanwhile. 0 lets a registry send
+   * as slowly as it likes, and hold a pull for ever. Default 512.
+   */
+  minBytesPerSecond?: number | undefined;
   /** Longest head of an answer, in bytes. Default 65536. */
   maxHeaderBytes?: number | undefined;
   /** Told of each warning that a registry attaches, once a text. An error it throws fails the request. */
@@ -108,11 +114,12 @@ const MAX_KNOWN_WARNINGS = 1000;
 export function createClient(options: ClientOptions = {}): Client {
   const { plainHttp, trustOrigin, dispatcher, now = Date.now, userAgent = "lading" } = options;
   const { onWarning, onRateLimit, maxRequestsPerOrigin = 6 } = options;
-  const { headersTimeoutMs = 30_000, bodyTimeoutMs = 60_000 } = options;
+  const { headersTimeoutMs = 30_000, bodyTimeoutMs = 60_000, minBytesPerSecond = 512 } = options;
   const { connectTimeoutMs = 30_000, maxHeaderBytes = 65_536, lookup, tls } = options;
   for (const [name, value] of Object.entries({
     headersTimeoutMs,
     bodyTimeoutMs,
+    minBytesPerSecond,
     connectTimeoutMs,
     maxHeaderBytes,
   })) {
@@ -220,7 +227,13 @@ export function createClient(options: ClientOptions = {}): Client {
     try {
       if (closed) throw closedError();
       const agent = agentFor(kind, place);
-      const answer = await sendRequest({ ...request, dispatcher: agent, headersTimeoutMs, bodyTimeoutMs });
+      const answer = await sendRequest({
+        ...request,
+        dispatcher: agent,
+        headersTimeoutMs,
+        bodyTimeoutMs,
+        minBytesPerSecond,
+      });
       if (answer.body.closed) release();
       else answer.body.once("close", release);
       return answer;

@@ -8,6 +8,7 @@ import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { ByteStream } from "../core/bytes.ts";
 import { isLadingError } from "../core/errors.ts";
+import { type BodyPace, paced } from "./body-pace.ts";
 import { OciError } from "./errors.ts";
 import { request as undiciRequest } from "./undici/index.ts";
 import { displayUrl } from "./url.ts";
@@ -25,6 +26,8 @@ export interface HttpRequest {
   headersTimeoutMs: number;
   /** Longest silence within a body, in milliseconds. */
   bodyTimeoutMs: number;
+  /** Slowest pace of a body, on the average of `bodyTimeoutMs` of waiting for it; 0 for none. */
+  minBytesPerSecond: number;
 }
 
 /** An answer. Its body must be read to the end, or {@link discardBody} called. */
@@ -35,6 +38,8 @@ export interface HttpAnswer {
   readonly headers: IncomingHttpHeaders;
   /** As sent: never decoded. Breaking out of the iteration closes the connection. */
   readonly body: Readable;
+  /** How fast {@link readBody} has the body come; absent: at any pace. */
+  readonly pace?: BodyPace;
 }
 
 const MAX_DISCARD_BYTES = 64 * 1024;
@@ -47,6 +52,7 @@ const MAX_DISCARD_MS = 2000;
  */
 export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
   const { dispatcher, method, url, headers, body, signal, headersTimeoutMs, bodyTimeoutMs } = request;
+  const { minBytesPerSecond } = request;
   signal?.throwIfAborted();
   const source: { failure?: { error: unknown } } = {};
   const content =
@@ -65,7 +71,8 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
       headersTimeout: headersTimeoutMs,
       bodyTimeout: bodyTimeoutMs,
     });
-    return { method, url, status: answer.statusCode, headers: answer.headers, body: answer.body };
+    const head = { method, url, status: answer.statusCode, headers: answer.headers, body: answer.body };
+    return minBytesPerSecond > 0 ? { ...head, pace: { minBytesPerSecond, windowMs: bodyTimeoutMs } } : head;
   } catch (error) {
     throw source.failure ? source.failure.error : requestError(error, request);
   }
@@ -84,13 +91,14 @@ async function* watched(
   }
 }
 
-/** The bytes of an answer's body; a connection that breaks is `ERR_OCI_NETWORK`. */
+/** The bytes of an answer's body; a connection that breaks, or a body too slow, is `ERR_OCI_NETWORK`. */
 export async function* readBody(
   answer: HttpAnswer,
   signal?: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void> {
   try {
-    yield* answer.body as AsyncIterable<Uint8Array>;
+    const body = answer.body as AsyncIterable<Uint8Array>;
+    yield* answer.pace ? paced(body, answer.pace) : body;
   } catch (error) {
     throw requestError(error, { method: answer.method, url: answer.url, signal });
   }

@@ -155,3 +155,33 @@ test("a storm that passes is survived", () =>
     hostile.misbehave({ ...BLOB_GET, status: 502, times: 1 });
     assert.deepEqual(Buffer.from(await readBlob(hostile)), hostile.content);
   }));
+
+test("a body that drips for ever is given up after the tries of the policy, wherever it is read", () =>
+  withHostile(
+    async ({ repository, blob, misbehave }) => {
+      const drip = misbehave({ method: "GET", skip: 0, bytesPerSecond: 4000 });
+      const reads = {
+        blob: () => fetchBlob(repository, blob, { maxBytes: 1e6 }),
+        part: async () => {
+          for await (const _ of repository.fetchRange(blob, 0, blob.size));
+        },
+        ranges: async () => {
+          for await (const _ of repository.fetch(blob, { ranges: { chunkBytes: 65_536 } }));
+        },
+      };
+      for (const [name, read] of Object.entries(reads)) {
+        await assert.rejects(read(), { code: "ERR_OCI_NETWORK", message: /too slowly/ }, name);
+      }
+      drip.undo();
+    },
+    { ...quick, client: { ...quick.client, minBytesPerSecond: 100_000 } },
+  ));
+
+test("a registry that is slow is read to the end where the caller says so", () =>
+  withHostile(
+    async (hostile) => {
+      hostile.misbehave({ ...BLOB_GET, bytesPerSecond: 400_000 });
+      assert.equal((await readBlob(hostile)).byteLength, hostile.blob.size);
+    },
+    { ...quick, client: { ...quick.client, minBytesPerSecond: 0 } },
+  ));
