@@ -5,9 +5,10 @@
  */
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ByteStream } from "../../core/bytes.ts";
 import type { Digest } from "../../core/digest.ts";
-import { delay, type SignalOptions } from "../../core/signal.ts";
+import type { SignalOptions } from "../../core/signal.ts";
 import {
   createLayerApplier,
   type LayerApplier,
@@ -180,7 +181,9 @@ export async function applyLayer(
       for (let event = next(); event; event = next()) {
         onEvent(event);
         if (performance.now() - slice > SLICE_MS) {
-          await delay(0, { signal });
+          // A timer would wait for at least a millisecond.
+          await nextTurn();
+          signal?.throwIfAborted();
           slice = performance.now();
         }
       }

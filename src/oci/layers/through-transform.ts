@@ -40,12 +40,27 @@ export async function* throughTransform(
   if (failure) throw (failure as { error: unknown }).error;
 }
 
+/**
+ * Bytes that may wait in a transform before more is read. It must never wait for its next bytes: it works in another
+ * thread, and asks for them only when this one has time.
+ */
+const QUEUED_BYTES = 2 ** 20;
+
 async function feed(source: ByteStream, transform: Transform): Promise<void> {
-  const closed = new Promise<void>((resolve) => transform.once("close", resolve));
+  let queued = 0;
+  let goOn: () => void = () => {};
+  transform.once("close", () => goOn());
   for await (const chunk of source) {
     if (transform.destroyed) return;
-    if (!transform.write(chunk)) {
-      await Promise.race([new Promise<void>((resolve) => transform.once("drain", resolve)), closed]);
+    queued += chunk.byteLength;
+    transform.write(chunk, () => {
+      queued -= chunk.byteLength;
+      goOn();
+    });
+    while (queued > QUEUED_BYTES && !transform.destroyed) {
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
     }
   }
   if (!transform.destroyed) transform.end();
