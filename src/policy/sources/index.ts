@@ -5,6 +5,14 @@
  */
 export { sigstoreAttachments } from "./attachments.ts";
 export {
+  directoryManifestName,
+  directorySignatureName,
+  type LocalImage,
+  type ReadDirectoryImageOptions,
+  readDirectoryImage,
+} from "./directory.ts";
+export { type ReadLayoutImageOptions, readLayoutImage } from "./layout-image.ts";
+export {
   type LoadedRegistriesD,
   type LoadRegistriesDOptions,
   loadRegistriesD,
@@ -43,3 +51,11 @@ export {
   type SignatureSource,
   type SignedImage,
 } from "./signature-source.ts";
+export {
+  formatSignatureBlob,
+  lookasideForWriting,
+  type WriteLookasideOptions,
+  type WriteSignaturesOptions,
+  writeDirectorySignatures,
+  writeLookasideSignatures,
+} from "./write-signatures.ts";
