@@ -87,7 +87,7 @@ export async function verify(
   // @ts-expect-error what is loaded says where from: the policy is a part of it
   createVerifier(await loadPolicy(), { source, signatureSources });
   // @ts-expect-error the clock of an evaluation is part of its evidence
-  evaluateRequirements(policy, image, { ...evidence, now: undefined });
+  void evaluateRequirements(policy, image, { ...evidence, now: undefined });
   // @ts-expect-error a promise of a verdict is no verdict
   verifier.evaluate("a.example/b:1").kind;
   return verifier.evaluate("a.example/b:1", { signal: AbortSignal.timeout(1) });
