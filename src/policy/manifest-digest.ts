@@ -44,8 +44,12 @@ export function manifestDigest(manifest: Uint8Array, algorithm: DigestAlgorithm 
  */
 function mayBeSigned(manifest: Uint8Array): boolean {
   const bytes = Buffer.from(manifest.buffer, manifest.byteOffset, manifest.byteLength);
-  return bytes.includes("signatures") || bytes.includes(DOCKER_SCHEMA1_SIGNED) || bytes.includes(0x5c);
+  return SIGNED_MARKS.some((mark) => bytes.includes(mark));
 }
+
+const SIGNED_MARKS: readonly Buffer[] = ["signatures", DOCKER_SCHEMA1_SIGNED, "\\"].map((text) =>
+  Buffer.from(text),
+);
 
 /**
  * Whether a manifest is the one that a digest names.

@@ -83,8 +83,10 @@ function readSpec(node: JsonNode | undefined): Spec {
 /** The member that Go takes for `name`, or nothing if there is none. */
 function member(node: JsonNode, name: string): JsonNode | undefined {
   const wanted = fold(name);
-  const found = members(node).filter(({ key }) => fold(key) === wanted);
-  const [first, second] = found;
+  // A name that folds to one of ASCII letters is as long as it.
+  const [first, second] = members(node).filter(
+    ({ key }) => key === name || (key.length === name.length && fold(key) === wanted),
+  );
   if (second) throw jsonError(second.value, "ERR_JSON_DUPLICATE_KEY", `Duplicate key ${quote(second.key)}`);
   return first?.value;
 }
