@@ -29,7 +29,7 @@ export interface LintPolicyOptions extends SignalOptions {
    * Gives the permissions of files and folders; `fs.promises.stat` fits. Default: permissions are not checked. What it
    * rejects for is passed over.
    */
-  stat?: ((path: string, options: SignalOptions) => Promise<PolicyFileState>) | undefined;
+  stat?: ((path: string) => Promise<PolicyFileState>) | undefined;
   /** The nodes' registries.d. Without it, nothing is said about where nodes look for signatures. */
   registriesD?: AttachmentSettings | undefined;
   /** The present time in milliseconds since 1970. Default `Date.now`. */

@@ -25,7 +25,7 @@ export interface PolicyFileState {
 /** What opening keys takes. */
 export interface MaterialOptions extends SignalOptions {
   readonly readFile: ReadPolicyFile | undefined;
-  readonly stat: ((path: string, options: SignalOptions) => Promise<PolicyFileState>) | undefined;
+  readonly stat: ((path: string) => Promise<PolicyFileState>) | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
   /** A certificate that ends within this time is reported. */
@@ -69,7 +69,7 @@ export function materialCheck(options: MaterialOptions, report: Report): Materia
     let state: PolicyFileState | undefined;
     try {
       signal?.throwIfAborted();
-      state = await raceSignal(stat(path, { signal }), signal);
+      state = await raceSignal(stat(path), signal);
     } catch {
       // A file that is not there is reported as one that cannot be read.
       signal?.throwIfAborted();
