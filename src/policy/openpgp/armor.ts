@@ -50,7 +50,7 @@ function decodeBlock(lines: readonly string[]): Uint8Array | undefined {
 }
 
 /** The checksum of armored data, in base64. */
-export function checksum(bytes: Uint8Array): string {
+function checksum(bytes: Uint8Array): string {
   let sum = 0xb704ce;
   for (const octet of bytes) {
     sum ^= octet << 16;

@@ -193,21 +193,23 @@ async function holds(
 /** What the library says of a signature that this key did not make over this. Anything else is a doubt. */
 const NOT_MADE = /^(?:Signature was not issued by|Signature verification failed|Signed digest did not match)/;
 
-/** Whether the key or its owner's primary key is revoked. In doubt it is. */
+/** Whether the key or its owner's primary key is revoked, in any file. In doubt it is. */
 async function isRevoked({ owner, made }: SigningKey, library: OpenPgp): Promise<boolean> {
-  const { key, hasUnreadRevocation } = owner;
-  if (hasUnreadRevocation) return true;
+  if (owner.hasUnreadRevocation) return true;
   const { keyRevocation, subkeyRevocation } = library.enums.signature;
-  const primary = key.keyPacket;
-  if (await isAnyMade(key.revocationSignatures, key, keyRevocation, { key: primary }, library)) return true;
-  if (key.revocationSignatures.some((each) => !each.issuerKeyID.equals(key.getKeyID()))) {
-    // By someone else, who may be one that the key names for that.
-    return true;
+  for (const key of owner.instances) {
+    const { keyPacket: primary, revocationSignatures } = key;
+    // By someone else: it may be one that the key names for that.
+    if (revocationSignatures.some((each) => !each.issuerKeyID.equals(key.getKeyID()))) return true;
+    if (await isAnyMade(revocationSignatures, key, keyRevocation, { key: primary }, library)) return true;
+    if (made === owner.key) continue;
+    for (const subkey of key.subkeys) {
+      if (subkey.getFingerprint() !== made.getFingerprint()) continue;
+      const data = { key: primary, bind: subkey.keyPacket };
+      if (await isAnyMade(subkey.revocationSignatures, key, subkeyRevocation, data, library)) return true;
+    }
   }
-  if (made === key) return false;
-  const { revocationSignatures, keyPacket } = made as Subkey;
-  const data = { key: primary, bind: keyPacket };
-  return isAnyMade(revocationSignatures, key, subkeyRevocation, data, library);
+  return false;
 }
 
 async function isAnyMade(

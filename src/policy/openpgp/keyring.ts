@@ -18,7 +18,10 @@ export type Keyring = ReadonlyMap<string, RingKey>;
 
 /** A key of a ring. */
 export interface RingKey {
+  /** The key, with what every file says about it. */
   readonly key: PublicKey;
+  /** The key as each file has it: what revokes it in one of them must not be lost. */
+  readonly instances: readonly PublicKey[];
   /** It has a revocation that the library cannot read, so nobody knows whether it holds. */
   readonly hasUnreadRevocation: boolean;
 }
@@ -63,6 +66,7 @@ async function addKey(ring: Map<string, RingKey>, added: RingKey): Promise<void>
   }
   ring.set(fingerprint, {
     key: await known.key.update(added.key, ANY_TIME, strictConfig(await loadOpenPgp())),
+    instances: [...known.instances, ...added.instances],
     hasUnreadRevocation: known.hasUnreadRevocation || added.hasUnreadRevocation,
   });
 }
@@ -120,7 +124,7 @@ async function readKey(block: KeyBlock, library: OpenPgp, config: Config): Promi
     return undefined;
   }
   if (key.keyPacket.version !== 4 || !(await isCertified(key, library, config))) return undefined;
-  return { key, hasUnreadRevocation: block.some(isUnreadRevocation) };
+  return { key, instances: [key], hasUnreadRevocation: block.some(isUnreadRevocation) };
 }
 
 async function isCertified(key: PublicKey, { enums }: OpenPgp, config: Config): Promise<boolean> {

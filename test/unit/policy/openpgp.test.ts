@@ -202,6 +202,44 @@ test("a revocation in one file counts for the key in another", async () => {
   }
 });
 
+test("a revocation of a subkey in one file counts for it in another", async () => {
+  const revoked = await createGpgKey({ state: "revoked-subkey" });
+  const library = await loadOpenPgp();
+  const before = await library.readPrivateKey({ armoredKey: revoked.armoredPrivateKey });
+  const signatures = [await revoked.sign(payload)];
+  const unrevoked = before.toPublic().write();
+  assert.equal(await outcomeOf({ keys: [unrevoked], signatures }), "allowed");
+  for (const keys of [
+    [unrevoked, revoked.publicKey],
+    [revoked.publicKey, unrevoked],
+    [Buffer.concat([unrevoked, revoked.publicKey])],
+    [unrevoked, unrevoked, revoked.armoredPublicKey],
+  ]) {
+    assert.match(await outcomeOf({ keys, signatures }), /0x700005e/);
+  }
+});
+
+test("a revocation by someone else, whom the key may have named for it, is heeded", async () => {
+  const library = await loadOpenPgp();
+  const stranger = await createGpgKey({ state: "revoked" });
+  const { revocationSignatures } = await library.readKey({ binaryKey: stranger.publicKey });
+  const [revocation] = revocationSignatures;
+  assert.ok(revocation);
+  const ring = Buffer.concat([key.publicKey, writePacket(PACKET.signature, revocation.write())]);
+  assert.match(await outcomeOf({ keys: [ring], signatures: [good] }), /0x700005e/);
+});
+
+test("a revocation of another key by this one revokes nothing, and a broken one neither", async () => {
+  const library = await loadOpenPgp();
+  const revoked = await createGpgKey({ state: "revoked" });
+  const before = await library.readPrivateKey({ armoredKey: revoked.armoredPrivateKey });
+  const { revocationSignatures } = await library.readKey({ binaryKey: revoked.publicKey });
+  const body = Buffer.from(revocationSignatures[0]?.write() ?? assert.fail());
+  body[body.length - 1] = (body[body.length - 1] ?? 0) ^ 1;
+  const ring = Buffer.concat([before.toPublic().write(), writePacket(PACKET.signature, body)]);
+  assert.equal(await outcomeOf({ keys: [ring], signatures: [await revoked.sign(payload)] }), "allowed");
+});
+
 test("a revocation that cannot be read is heeded, whatever version it is of", async () => {
   const fingerprint = Buffer.from(key.fingerprint.slice(-16), "hex");
   const revocations = [
