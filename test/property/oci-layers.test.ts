@@ -194,8 +194,12 @@ async function flattened(layers: readonly RawEntry[][]): Promise<Shown> {
   return shown;
 }
 
-async function onDisk(layers: readonly RawEntry[][], root: string): Promise<Shown> {
-  await applyLayers(sources(layers), root);
+async function onDisk(
+  layers: readonly RawEntry[][],
+  root: string,
+  fileWrites: "blocking" | "pooled",
+): Promise<Shown> {
+  await applyLayers(sources(layers), root, { fileWrites });
   const shown: Shown = {};
   const inodes = new Map<number, string[]>();
   const visit = (at: string) => {
@@ -235,14 +239,14 @@ test("layers applied to a directory give what the rules say, and nothing beside 
   t.after(() => rmSync(around, { recursive: true, force: true }));
   let turn = 0;
   await fc.assert(
-    fc.asyncProperty(image, async (layers) => {
+    fc.asyncProperty(image, fc.constantFrom("blocking", "pooled"), async (layers, writes) => {
       const place = join(around, `${turn++}`);
       const root = join(place, "root");
-      assert.deepEqual(await outcome(() => onDisk(layers, root)), expected(layers));
+      assert.deepEqual(await outcome(() => onDisk(layers, root, writes)), expected(layers));
       assert.deepEqual(readdirSync(place), ["root"]);
       rmSync(place, { recursive: true });
     }),
-    { ...property, numRuns: Math.min(property.numRuns, 500) },
+    { ...property, numRuns: Math.min(property.numRuns, 1000) },
   );
 });
 

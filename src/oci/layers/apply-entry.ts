@@ -41,6 +41,11 @@ export type WhiteoutForm = "remove" | "overlay";
 export interface LayerApplier {
   /** Begins the next layer. */
   beginLayer(): void;
+  /**
+   * Whether an entry only adds a name, in a directory that was made here and does not have it: nothing that was written
+   * before is looked at or changed.
+   */
+  isNew(entry: LayerEntry): boolean;
   /** Applies one entry; gives what takes the content of a file. */
   apply(entry: LayerEntry): FileSink | undefined;
   /** Sets the times of directories, which entries in them have changed. */
@@ -264,10 +269,24 @@ export function createLayerApplier(
     return undefined;
   }
 
+  function isNew(entry: LayerEntry): boolean {
+    if (entry.kind === "link" || entry.path === "" || whiteoutOf(entry.path)) return false;
+    let node = root;
+    for (const name of entry.path.split("/")) {
+      if (node.names && !node.names.has(name)) return true;
+      // Not a directory, or one that was there before and may hold anything.
+      const known = node.children.get(name);
+      if (!known) return false;
+      node = known;
+    }
+    return false;
+  }
+
   return {
     beginLayer() {
       layer++;
     },
+    isNew,
     apply: applyEntry,
     endLayer() {
       for (const node of touched) {

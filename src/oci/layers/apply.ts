@@ -16,6 +16,7 @@ import {
   type WhiteoutForm,
 } from "./apply-entry.ts";
 import { createDiskTree, type SkippedItem, type SystemCalls } from "./disk-tree.ts";
+import type { FilePool } from "./file-pool.ts";
 import type { FileSink } from "./file-tree.ts";
 import { type LayerLimits, resolveLimits } from "./limits.ts";
 import { type LayerFacts, readLayerEvents } from "./read.ts";
@@ -42,6 +43,11 @@ export interface ApplyLayersOptions extends SignalOptions, LayerLimits, SystemCa
   overlayNamespace?: "trusted" | "user" | undefined;
   /** Whether files get the owners of the archive. Default: if the process runs as root. */
   owners?: boolean | undefined;
+  /**
+   * How files of up to a mebibyte are written: by calls that wait (`"blocking"`), by several threads at a time
+   * (`"pooled"`), or in the way that suits the disk (`"auto"`, the default): pooled where it takes long to make a file.
+   */
+  fileWrites?: "auto" | "blocking" | "pooled" | undefined;
   /**
    * Unpack beside the directory, and rename in place once every layer is applied and its diff id verified: on a
    * failure there is nothing. The directory must not exist, or be empty. Default false.
@@ -131,6 +137,7 @@ async function applyTo(
     owners,
     overlayNamespace,
     whiteouts,
+    fileWrites: options.fileWrites ?? "auto",
     makeNode: options.makeNode,
     setXattr: options.setXattr,
     removeXattr: options.removeXattr,
@@ -141,7 +148,8 @@ async function applyTo(
   const applier = createLayerApplier(tree, { behaviour, whiteouts });
   try {
     for await (const layer of layers) {
-      result.diffIds.push(await applyLayer(layer, applier, options, () => result.entries++));
+      const given = { ...options, pool: tree.pool };
+      result.diffIds.push(await applyLayer(layer, applier, given, () => result.entries++));
     }
   } finally {
     tree.finish();
@@ -153,10 +161,10 @@ async function applyTo(
 export async function applyLayer(
   layer: LayerSource,
   applier: LayerApplier,
-  options: SignalOptions & LayerLimits,
+  options: SignalOptions & LayerLimits & { pool?: FilePool | undefined },
   onEntry: () => void,
 ): Promise<Digest> {
-  const { signal } = options;
+  const { signal, pool } = options;
   const facts: LayerFacts = { compression: undefined, diffId: undefined };
   let sink: FileSink | undefined;
   const onEvent = (event: TarEvent): void => {
@@ -179,7 +187,9 @@ export async function applyLayer(
       facts,
     )) {
       for (let event = next(); event; event = next()) {
+        if (pool?.busy && event.kind === "entry" && !applier.isNew(event.entry)) await pool.settle();
         onEvent(event);
+        if (pool?.full) await pool.room();
         if (performance.now() - slice > SLICE_MS) {
           // A timer would wait for at least a millisecond.
           await nextTurn();
@@ -188,8 +198,11 @@ export async function applyLayer(
         }
       }
     }
+    await pool?.settle();
   } catch (error) {
     sink?.abandon();
+    // Nothing may be written any more once this has failed.
+    await pool?.settle().catch(() => {});
     throw error;
   }
   applier.endLayer();

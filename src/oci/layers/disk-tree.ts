@@ -30,8 +30,10 @@ import {
   utimesSync,
   writeSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { OciError } from "../errors.ts";
 import { entryNameBytes, entryNameText, type LayerEntry, shownPath } from "./entry.ts";
+import { createFilePool, type FilePool } from "./file-pool.ts";
 import type { FileSink, FileTree, FileTreeKind } from "./file-tree.ts";
 
 /** A device or fifo to make; see {@link SystemCalls}. */
@@ -74,11 +76,15 @@ interface DiskTreeOptions extends SystemCalls {
   owners: boolean;
   overlayNamespace: "trusted" | "user";
   whiteouts: "remove" | "overlay";
+  /** How files are written; see `ApplyLayersOptions.fileWrites`. */
+  fileWrites: "auto" | "blocking" | "pooled";
   onSkipped: (item: SkippedItem) => void;
 }
 
 /** A tree on disk. */
 export interface DiskTree extends FileTree {
+  /** Files that are still being written. Nothing that stands in the tree may be changed before they are. */
+  readonly pool: FilePool;
   /** Sets what had to wait until nothing changes any more. */
   finish(): void;
 }
@@ -87,6 +93,13 @@ export interface DiskTree extends FileTree {
 const FOREIGN_XATTRS: ReadonlySet<string> = new Set(["security.selinux", "system.nfs4_acl"]);
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+
+/** Longer files are always written at once: there are few of them, and they would be held in memory. */
+const MAX_POOLED_BYTES = 2 ** 20;
+/** So many opened files tell how fast the disk is. */
+const MEASURED_OPENS = 32;
+/** A file that takes this long to open, in milliseconds, is better opened by a thread of the pool. */
+const SLOW_OPEN_MS = 0.15;
 
 /** The tree below a directory that exists. */
 export function createDiskTree(directory: string, options: DiskTreeOptions): DiskTree {
@@ -141,8 +154,60 @@ export function createDiskTree(directory: string, options: DiskTreeOptions): Dis
     });
   }
 
+  const pool = createFilePool();
+  let opens = 0;
+  let slowOpens = 0;
+
+  function isPooled({ size, xattrs }: LayerEntry): boolean {
+    if (options.fileWrites === "blocking" || size > MAX_POOLED_BYTES || xattrs.size > 0) return false;
+    return options.fileWrites === "pooled" || (opens >= MEASURED_OPENS && slowOpens * 2 > opens);
+  }
+
   function createFile(path: string, entry: LayerEntry): FileSink {
-    const fd = guard(path, () => openSync(at(path), CREATE, 0o600));
+    return isPooled(entry) ? pooledFile(path, entry) : blockingFile(path, entry);
+  }
+
+  /** A file whose content is gathered, and written by the pool. */
+  function pooledFile(path: string, entry: LayerEntry): FileSink {
+    const pieces: Uint8Array[] = [];
+    return {
+      // Copies: the bytes are the reader's again after this call.
+      write: (bytes) => pieces.push(Uint8Array.from(bytes)),
+      close: () => {
+        const content = Buffer.concat(pieces);
+        pool.add(content.length, () => writeFile(path, entry, content));
+      },
+      abandon: () => {},
+    };
+  }
+
+  async function writeFile(path: string, entry: LayerEntry, content: Buffer): Promise<void> {
+    const handle = await open(at(path), CREATE, 0o600).catch((error: unknown) => {
+      throw refusal(path, error);
+    });
+    try {
+      for (let done = 0; done < content.length; ) {
+        done += (await handle.write(content, done)).bytesWritten;
+      }
+      if (owners) await handle.chown(entry.uid, entry.gid);
+      await handle.chmod(entry.mode);
+      await handle.utimes(entry.mtimeSeconds, entry.mtimeSeconds);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  function openMeasured(path: string): number {
+    if (opens >= MEASURED_OPENS) return openSync(at(path), CREATE, 0o600);
+    const start = performance.now();
+    const fd = openSync(at(path), CREATE, 0o600);
+    opens++;
+    if (performance.now() - start > SLOW_OPEN_MS) slowOpens++;
+    return fd;
+  }
+
+  function blockingFile(path: string, entry: LayerEntry): FileSink {
+    const fd = guard(path, () => openMeasured(path));
     return {
       write: (bytes) => {
         for (let done = 0; done < bytes.byteLength; ) done += writeSync(fd, bytes, done);
@@ -178,6 +243,7 @@ export function createDiskTree(directory: string, options: DiskTreeOptions): Dis
   }
 
   return {
+    pool,
     kindOf: (path) => guard(path, () => kindOf(lstatSync(at(path), { throwIfNoEntry: false }))),
     readLink: (path) => entryNameText(readlinkSync(at(path), { encoding: "buffer" })),
     list,
@@ -191,7 +257,7 @@ export function createDiskTree(directory: string, options: DiskTreeOptions): Dis
     makeNode: (path, entry) => {
       if (!makeNode) {
         onSkipped({ path, what: "node", name: entry.kind });
-        const sink = createFile(path, { ...entry, mode: 0, xattrs: new Map() });
+        const sink = blockingFile(path, { ...entry, mode: 0, xattrs: new Map() });
         sink.close();
         return;
       }
@@ -241,10 +307,15 @@ function guard<T>(path: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (!REFUSALS.has((error as NodeJS.ErrnoException)?.code)) throw error;
-    const message = `the file system refuses ${shownPath(path)}: ${(error as Error).message.slice(0, 80)}`;
-    throw new OciError("ERR_OCI_ENTRY_REFUSED", message, { cause: error });
+    throw refusal(path, error);
   }
+}
+
+/** The error for what the system says of a path. */
+function refusal(path: string, error: unknown): unknown {
+  if (!REFUSALS.has((error as NodeJS.ErrnoException)?.code)) return error;
+  const message = `the file system refuses ${shownPath(path)}: ${(error as Error).message.slice(0, 80)}`;
+  return new OciError("ERR_OCI_ENTRY_REFUSED", message, { cause: error });
 }
 
 /** Names that differ must be different files: else a link could be reached by a name that was never seen to be one. */
