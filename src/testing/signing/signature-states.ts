@@ -97,8 +97,44 @@ const keylessState = (
   make: (context: StateContext) => SignatureLayer,
 ): StateRule => ({ ...keyState(expected, make), trust: "keyless" });
 
+/** Names of the states. */
+export type SignatureState =
+  | "unsigned"
+  | "signed-by-key"
+  | "wrong-key"
+  | "wrong-digest"
+  | "wrong-identity"
+  | "tampered-payload"
+  | "not-a-payload"
+  | "missing-signature"
+  | "broken-signature"
+  | "signed-by-logged-key"
+  | "missing-set"
+  | "wrong-log"
+  | "set-of-another-signature"
+  | "tampered-set"
+  | "keyless"
+  | "keyless-old-issuer-extension"
+  | "keyless-new-issuer-extension"
+  | "keyless-inconsistent-issuer"
+  | "keyless-without-issuer"
+  | "keyless-wrong-issuer"
+  | "keyless-wrong-email"
+  | "keyless-missing-set"
+  | "keyless-missing-certificate"
+  | "keyless-missing-chain"
+  | "keyless-wrong-chain"
+  | "keyless-expired-certificate"
+  | "keyless-not-yet-valid-certificate"
+  | "keyless-revoked-certificate"
+  | "keyless-certificate-of-another-key"
+  | "mixed"
+  | "all-wrong"
+  | "other-attachments-only"
+  | "too-many-signatures";
+
 /** Every state by its name. */
-export const STATE_RULES = {
+export const STATE_RULES: Readonly<Record<SignatureState, StateRule>> = {
   unsigned: { trust: "key", expected: UNACCEPTED, make: () => [] },
   "signed-by-key": keyState(ALLOWED, (context) => byKey(context)),
   "wrong-key": keyState(INVALID, (context) => byKey(context, { signer: mintKey() })),
@@ -183,10 +219,7 @@ export const STATE_RULES = {
     make: (context) =>
       Array.from({ length: TOO_MANY }, (_, count) => byKey(context, { optional: { count: hashOf(count) } })),
   },
-} as const satisfies Readonly<Record<string, StateRule>>;
-
-/** Names of the states. */
-export type SignatureState = keyof typeof STATE_RULES;
+};
 
 /** Every state, in order. */
 export const SIGNATURE_STATES: readonly SignatureState[] = Object.keys(STATE_RULES) as SignatureState[];
