@@ -4,7 +4,8 @@
  *
  * Stores have no "replace only if unchanged", so losing a signature to another writer is prevented by looking: the
  * tag is read again right before it is moved, and twice afterwards, the second time after longer than a writer needs
- * between its own look and its move. Whoever finds the own signature gone adds it again.
+ * between its own look and its move. Whoever finds the own signature gone adds it again. Writers in one process take
+ * turns besides.
  *
  * @see {@link https://github.com/sigstore/cosign/blob/v2.6.1/specs/SIGNATURE_SPEC.md#storage}
  * @module
@@ -13,6 +14,7 @@ import type { Digest } from "../../core/digest.ts";
 import { delay, type SignalOptions } from "../../core/signal.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { cosignTag } from "../../oci/digest-tag.ts";
+import { OciError } from "../../oci/errors.ts";
 import type { Store } from "../../oci/store.ts";
 import { PolicyError } from "../errors.ts";
 import type { SigstoreSignature } from "../signature-blob.ts";
@@ -27,8 +29,9 @@ export interface AttachOptions extends SignalOptions {
    */
   subject?: Descriptor | undefined;
   /**
-   * How long to wait before the last look, in milliseconds. Default: twice what this writer needed between its look
-   * and its move of the tag, at least 10. Without waiting, a slower writer's move can go unnoticed.
+   * How long to wait before the last look, in milliseconds. Default: four times what this writer needed between its
+   * look and its move of the tag, at least 100, and at least 1000 where others were seen to write. A writer that is
+   * slower than this between its own look and move can still overwrite unnoticed; with 0 any other writer can.
    */
   settleMs?: number | undefined;
 }
@@ -44,8 +47,12 @@ export interface AttachedSignatures {
 }
 
 const MAX_TRIES = 20;
+/** How often a blob may be lost sight of. */
+const MAX_MISSES = 5;
 const MAX_BACKOFF_MS = 1000;
-const MIN_SETTLE_MS = 10;
+/** Least time before the last look, alone and where others were seen to write. */
+const SETTLE_MS = 100;
+const CONTENDED_SETTLE_MS = 1000;
 
 /**
  * Adds signatures to those of an image. Signatures that others add at the same time are kept; see above for how.
@@ -90,18 +97,25 @@ async function attachToTag(
   signal: AbortSignal | undefined,
 ): Promise<{ manifest: Descriptor; added: number }> {
   let added = 0;
+  let misses = 0;
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     if (attempt > 0) await delay(backoffMs(attempt), { signal });
     const current = await readAttachments(store, tag, signal);
     if (current && holdsAll(current, signatures)) return { manifest: current.descriptor, added };
     const next = addSignatures(current, signatures);
-    for (const { descriptor, content } of next.blobs) await store.push(descriptor, content, { signal });
-    await store.push(next.manifest, next.bytes, { signal });
+    try {
+      for (const { descriptor, content } of next.blobs) await store.push(descriptor, content, { signal });
+      await store.push(next.manifest, next.bytes, { signal });
+    } catch (error) {
+      if (++misses > MAX_MISSES || !isBlobUnknown(error)) throw error;
+      continue;
+    }
     const start = performance.now();
     if (!(await standsFor(store, tag, current, signal))) continue;
     await store.tag(next.manifest, tag, { signal });
     added = Math.max(added, next.added);
-    const wait = settleMs ?? Math.max(MIN_SETTLE_MS, 2 * (performance.now() - start));
+    const least = attempt > 0 ? CONTENDED_SETTLE_MS : SETTLE_MS;
+    const wait = settleMs ?? Math.max(least, 4 * (performance.now() - start));
     const kept = await staysAttached(store, tag, signatures, wait, signal);
     if (kept) return { manifest: kept, added };
   }
@@ -135,6 +149,14 @@ async function staysAttached(
   await delay(wait, { signal });
   const last = await readAttachments(store, tag, signal, first);
   return last && holdsAll(last, signatures) ? last.descriptor : undefined;
+}
+
+/**
+ * Whether a registry does not know a blob that it was just given: where two writers send the same payload at the same
+ * time, docker-registry loses sight of it for a moment.
+ */
+function isBlobUnknown(error: unknown): boolean {
+  return error instanceof OciError && error.errors.some(({ code }) => code === "MANIFEST_BLOB_UNKNOWN");
 }
 
 function backoffMs(attempt: number): number {

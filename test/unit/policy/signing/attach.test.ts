@@ -251,6 +251,37 @@ test("only a plain 'not found' is an empty place", async () => {
   }
 });
 
+test("a registry that loses sight of a blob for a moment is asked again, and one that lost it is not for ever", async () => {
+  const failure = new OciError("ERR_OCI_STATUS", "no", {
+    statusCode: 400,
+    errors: [{ code: "DIGEST_INVALID" }, { code: "MANIFEST_BLOB_UNKNOWN" }],
+  });
+  const forgetful = (times: number): { store: Store; tries: () => number } => {
+    const store = memoryStore();
+    let tries = 0;
+    return {
+      tries: () => tries,
+      store: {
+        ...store,
+        async push(descriptor, content, options) {
+          if (descriptor.mediaType === OCI_MANIFEST && ++tries <= times) throw failure;
+          await store.push(descriptor, content, options);
+        },
+      },
+    };
+  };
+  const passing = forgetful(3);
+  await attachSigstoreSignatures(passing.store, DIGEST, [signature("mine")]);
+  assert.deepEqual(await layersOf(passing.store), ["mine"]);
+  assert.equal(passing.tries(), 4);
+  const lasting = forgetful(Number.POSITIVE_INFINITY);
+  await assert.rejects(
+    attachSigstoreSignatures(lasting.store, DIGEST, [signature("mine")]),
+    (error) => error === failure,
+  );
+  assert.equal(lasting.tries(), 6);
+});
+
 test("more than nodes read is refused", async () => {
   const store = memoryStore();
   const many = Array.from({ length: 128 }, (_, at) => signature(`s${at}`));
