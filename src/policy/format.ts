@@ -13,8 +13,9 @@ type Members = { [name: string]: unknown };
  *
  * Default identities are written out, so the text need not equal the one that the policy was read from.
  *
- * @throws {PolicyError} `ERR_POLICY_KEY_SOURCE_MISSING`, `ERR_POLICY_SUBJECT_MISSING` for an empty path or subject
- * in a policy made by hand: in a text it would count as absent, and what it demands would be lost.
+ * @throws {PolicyError} `ERR_POLICY_KEY_SOURCE_MISSING`, `ERR_POLICY_SUBJECT_MISSING` for an empty path or subject,
+ * or keys of no known kind, in a policy made by hand: in a text they would count as absent, and what they demand
+ * would be lost.
  */
 export function formatPolicy(policy: Policy): string {
   const parts = [`"default": ${JSON.stringify(policy.default.map(membersOf))}`];
@@ -92,6 +93,12 @@ function keyMembers(prefix: string, source: KeySource | DataSource): Members {
       return { [`${prefix}Data`]: base64(source.data) };
     case "datas":
       return { [`${prefix}Datas`]: source.datas.map(base64) };
+    default:
+      // Outside what the types allow. Left out, it would be a demand less.
+      throw new PolicyError(
+        "ERR_POLICY_KEY_SOURCE_MISSING",
+        `${prefix}: no way to name keys: ${JSON.stringify(source satisfies never)}`,
+      );
   }
 }
 
