@@ -4,7 +4,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc3161}
  * @module
  */
-import { createHash, randomBytes, sign } from "node:crypto";
+import { createHash, type KeyObject, randomBytes, sign } from "node:crypto";
 import { Certificate } from "pkijs";
 import { type MintedCertificate, type MintOptions, mintCertificate } from "./certificates.ts";
 import {
@@ -29,8 +29,10 @@ export interface TimestampAuthorityOptions {
 export interface TimestampOptions {
   /** The time to sign, in milliseconds since 1970, of which only whole seconds count. Default: now. */
   at?: number | undefined;
-  /** Whether the certificate is put into the token. Default false. */
-  embedCertificate?: boolean | undefined;
+  /** Whether the certificate is put into the token, or the DER of another one in its place. Default false. */
+  embedCertificate?: boolean | Uint8Array | undefined;
+  /** Signs in the place of the certified key, whose certificate the token goes on to name. */
+  key?: KeyObject | undefined;
 }
 
 /** An authority that signs times. */
@@ -68,12 +70,22 @@ export function createTimestampAuthority(options: TimestampAuthorityOptions = {}
   return {
     root,
     leaf,
-    timestamp: (bytes, { at = now(), embedCertificate = false } = {}) =>
-      response(leaf, sha256(bytes), at, embedCertificate),
+    timestamp(bytes, { at = now(), embedCertificate = false, key = leaf.key } = {}) {
+      const embedded = embedCertificate === true ? leaf.der : embedCertificate;
+      return response({ leaf, key, imprint: sha256(bytes), at, embedded });
+    },
   };
 }
 
-function response(leaf: MintedCertificate, imprint: Uint8Array, at: number, embed: boolean): Buffer {
+interface Token {
+  leaf: MintedCertificate;
+  key: KeyObject;
+  imprint: Uint8Array;
+  at: number;
+  embedded: Uint8Array | false;
+}
+
+function response({ leaf, key, imprint, at, embedded }: Token): Buffer {
   const info = derSequence(
     derUnsigned(Buffer.of(1)),
     POLICY,
@@ -90,7 +102,7 @@ function response(leaf: MintedCertificate, imprint: Uint8Array, at: number, embe
     ),
   ];
   const signedAttributes = derSet(...attributes);
-  const signature = sign("sha256", signedAttributes, leaf.key);
+  const signature = sign("sha256", signedAttributes, key);
   const certificate = Certificate.fromBER(leaf.der);
   const signerInfo = derSequence(
     derUnsigned(Buffer.of(1)),
@@ -108,7 +120,7 @@ function response(leaf: MintedCertificate, imprint: Uint8Array, at: number, embe
     derUnsigned(Buffer.of(3)),
     derSet(SHA256),
     derSequence(TST_INFO, derValue(0xa0, derOctets(info))),
-    ...(embed ? [derValue(0xa0, leaf.der)] : []),
+    ...(embedded ? [derValue(0xa0, embedded)] : []),
     derSet(signerInfo),
   );
   const granted = derSequence(derUnsigned(Buffer.of(0)));

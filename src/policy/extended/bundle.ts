@@ -50,9 +50,9 @@ const BUNDLE: DocumentKind = {
   code: "ERR_POLICY_INVALID_SIGNATURE",
   maxBytes: MAX_BUNDLE_BYTES,
 };
-/** More than any honest bundle has. */
-const MAX_LOG_ENTRIES = 32;
-const MAX_TIMESTAMPS = 32;
+/** More than any honest bundle has, and few enough that checking all of them takes no time. */
+const MAX_LOG_ENTRIES = 8;
+const MAX_TIMESTAMPS = 8;
 const MAX_CERTIFICATES = 16;
 /** A proof in a tree of 2^64 leaves has no more. */
 const MAX_HASHES = 128;
@@ -66,7 +66,7 @@ const HASHES = { SHA2_256: 1, SHA2_384: 2, SHA2_512: 3 } as const;
  * anything.
  *
  * @throws {PolicyError} `ERR_POLICY_INVALID_SIGNATURE` for anything else: another version, an unknown or repeated
- * member, a missing one, base64 that is not canonical, more than 4 MiB, more than 32 log entries or timestamps.
+ * member, a missing one, base64 that is not canonical, more than 4 MiB, more than 8 log entries or timestamps.
  */
 export function parseBundle(input: Uint8Array | string): SigstoreBundle {
   const message = readDocument(input, BUNDLE, readBundle);

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers/promises";
 import type { Digest } from "../../core/digest.ts";
+import type { SignalOptions } from "../../core/signal.ts";
 import { messageOf, PolicyError, type PolicyErrorClass } from "../errors.ts";
 import type { SigstoreBundle } from "./bundle.ts";
 import type { OpenedRequirement, OpenedSigned } from "./requirement.ts";
@@ -81,15 +83,27 @@ export interface BundleRejected extends BundleLabel {
 /**
  * Whether bundles meet a requirement, and why.
  *
- * Rejects where something other than a bundle is at fault.
+ * Other work of the process gets its turn after each bundle that is verified. Rejects where something other than a bundle
+ * is at fault.
  */
-export function evaluateBundles(
+export async function evaluateBundles(
   library: SigstoreLibrary,
   requirement: OpenedRequirement,
   bundles: readonly ImageBundle[],
-): ExtendedResult {
-  const known = new Map<string, VerifiedBundle | PolicyError>();
-  const trusts: OpenedSigner[] = [];
+  { signal }: SignalOptions = {},
+): Promise<ExtendedResult> {
+  const known = new Map<ImageBundle, [trust: OpenedSigner, outcome: VerifiedBundle | PolicyError][]>();
+  for (const bundle of bundles) {
+    const outcomes: [OpenedSigner, VerifiedBundle | PolicyError][] = [];
+    known.set(bundle, outcomes);
+    // A bundle is checked once against the same authorities, however many identities are asked for.
+    for (const { signer } of signedIn(requirement)) {
+      if (outcomes.some(([trust]) => isSameTrust(trust, signer))) continue;
+      outcomes.push([signer, outcomeOf(library, bundle, signer)]);
+      await setImmediate();
+      signal?.throwIfAborted();
+    }
+  }
   return evaluate(requirement);
 
   function evaluate(wanted: OpenedRequirement): ExtendedResult {
@@ -108,7 +122,7 @@ export function evaluateBundles(
   }
 
   function evaluateSigned(wanted: OpenedSigned): SignedResult {
-    const results = bundles.map((bundle, index) => judge(wanted, bundle, index));
+    const results = bundles.map((bundle) => judge(wanted, bundle));
     return {
       kind: results.some(({ kind }) => kind === "accepted") ? "met" : "failed",
       type: "signed",
@@ -117,13 +131,15 @@ export function evaluateBundles(
     };
   }
 
-  function judge({ signer, content }: OpenedSigned, bundle: ImageBundle, index: number): BundleResult {
+  function judge({ signer, content }: OpenedSigned, bundle: ImageBundle): BundleResult {
     const { subject, manifest } = bundle;
     try {
-      const verified = verifyOnce(signer, bundle, index);
-      assertSigner(verified, signer);
-      assertContent(verified, content);
-      return { kind: "accepted", subject, manifest, verified };
+      const [, outcome] = known.get(bundle)?.find(([trust]) => isSameTrust(trust, signer)) ?? [];
+      if (!outcome) throw new TypeError("a bundle that was not verified");
+      if (outcome instanceof PolicyError) throw outcome;
+      assertSigner(outcome, signer);
+      assertContent(outcome, content);
+      return { kind: "accepted", subject, manifest, verified: outcome };
     } catch (cause) {
       // Anything else is no judgement on this bundle, and must not look like one.
       if (!(cause instanceof PolicyError) || cause.code === "ERR_POLICY_TRUST_ROOT") throw cause;
@@ -131,25 +147,23 @@ export function evaluateBundles(
       return { kind: "rejected", subject, manifest, errorClass, reason: messageOf(cause) };
     }
   }
+}
 
-  /** A bundle is checked once against the same authorities, however many identities are asked for. */
-  function verifyOnce(signer: OpenedSigner, bundle: ImageBundle, index: number): VerifiedBundle {
-    if (bundle.content instanceof PolicyError) throw bundle.content;
-    let trust = trusts.findIndex((other) => isSameTrust(other, signer));
-    if (trust < 0) trust = trusts.push(signer) - 1;
-    const key = `${index} ${trust}`;
-    let outcome = known.get(key);
-    if (!outcome) {
-      try {
-        outcome = verifySigned(library, bundle.content, bundle.artifact, signer);
-      } catch (cause) {
-        if (!(cause instanceof PolicyError)) throw cause;
-        outcome = cause;
-      }
-      known.set(key, outcome);
-    }
-    if (outcome instanceof PolicyError) throw outcome;
-    return outcome;
+function signedIn(requirement: OpenedRequirement): readonly OpenedSigned[] {
+  return requirement.kind === "signed" ? [requirement] : requirement.requirements.flatMap(signedIn);
+}
+
+function outcomeOf(
+  library: SigstoreLibrary,
+  { content, artifact }: ImageBundle,
+  signer: OpenedSigner,
+): VerifiedBundle | PolicyError {
+  if (content instanceof PolicyError) return content;
+  try {
+    return verifySigned(library, content, artifact, signer);
+  } catch (cause) {
+    if (cause instanceof PolicyError) return cause;
+    throw cause;
   }
 }
 

@@ -181,7 +181,7 @@ export async function createExtendedVerifier(options: ExtendedVerifierOptions): 
     }
     const library = await loadSigstore();
     signal?.throwIfAborted();
-    const result = evaluateBundles(library, rule.requirement, bundles);
+    const result = await evaluateBundles(library, rule.requirement, bundles, { signal });
     const isMet = result.kind === "met";
     return {
       kind: isMet ? "allowed" : "rejected",
