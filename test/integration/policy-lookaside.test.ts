@@ -365,3 +365,25 @@ test("a reader of the caller's is held to its word", async (t) => {
   assert.ok(found?.signature.format === "simple-signing");
   assert.deepEqual(Buffer.from(found.signature.content), message("shared"));
 });
+
+test("limits that are none, and a reader that is closed", async (t) => {
+  for (const options of [
+    { bodyTimeoutMs: -1 },
+    { headersTimeoutMs: Number.NaN },
+    { retry: { attempts: 0 } },
+  ]) {
+    assert.throws(() => createLookasideReader(options), RangeError);
+  }
+  const server = await serve(t, store([]));
+  const reader = createLookasideReader();
+  const url = repositoryUrl(parseLookasideUrl(`${server.url}/store`), "a/b");
+  assert.deepEqual(await readLookaside(reader, url, DIGEST, {}), []);
+  await reader.close();
+  await refused(readLookaside(reader, url, DIGEST, {}), /closed/);
+  await createLookasideReader().close();
+});
+
+test("a server that is silent for too long is an error", async (t) => {
+  const silent = await serve(t, () => {});
+  await refused(read(t, silent.url, { headersTimeoutMs: 100 }), /signature-1/);
+});

@@ -37,8 +37,8 @@ import { skopeo, temporaryFolder } from "./skopeo.ts";
 
 const TLS = ["--src-tls-verify=false", "--dest-tls-verify=false"] as const;
 /**
- * Debian's skopeo (1.9) reads YAML by way of JSON: it knows no key twice, and no boolean of YAML 1.1. Since containers/image
- * 5.25 it is read as it is here; what lading has to say is therefore given for these.
+ * Debian's skopeo (1.9) reads YAML by way of JSON: it knows no key twice, and no boolean of YAML 1.1. Later
+ * versions read it as lading does; what that has to say is therefore given here.
  */
 const OTHER_YAML: Readonly<Record<string, RegExp>> = {
   "a key twice": /^error: .*"lookaside" is already defined$/,

@@ -8,15 +8,15 @@
  * @module
  */
 import { posix } from "node:path";
-import { collectBytes } from "../../core/bytes.ts";
+import { assertLimit } from "../../core/bytes.ts";
 import type { Digest } from "../../core/digest.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
-import { type Client, type ClientOptions, createClient } from "../../oci/client.ts";
-import { type Endpoint, resolveEndpoint } from "../../oci/endpoint.ts";
-import { discardBody, headerOf, readBody } from "../../oci/http.ts";
+import type { ClientOptions } from "../../oci/client.ts";
+import { resolveRetryPolicy } from "../../oci/retry.ts";
 import type { CollectedSignature } from "../evaluate.ts";
 import { MAX_SIGNATURE_BYTES } from "./limits.ts";
-import { displayLookasideUrl, formatLookasideUrl, type LookasideUrl, signatureUrl } from "./lookaside-url.ts";
+import type { LookasideServers } from "./lookaside-http.ts";
+import { displayLookasideUrl, type LookasideUrl, signatureUrl } from "./lookaside-url.ts";
 import { type ReadSignatureFile, readNumbered, readSignatureFile, tooLarge } from "./numbered.ts";
 
 /** Options of {@link createLookasideReader}. */
@@ -54,12 +54,23 @@ export interface LookasideReader {
  * A web server gets the user information of its URL as basic authentication, and never anything else; a challenge of
  * it is not answered. Redirects are followed up to ten times: not from HTTPS to HTTP, not into networks that the store
  * itself is not in, and without the user information once they leave the store's origin. Nothing is kept between reads.
+ *
+ * @throws {RangeError} for a limit that is none.
  */
 export function createLookasideReader(options: LookasideReaderOptions = {}): LookasideReader {
   const { root = "", readFile = readSignatureFile, ...clientOptions } = options;
-  const client = createClient(clientOptions);
-  // One for each store: connections are kept by it.
-  const endpoints = new Map<string, Endpoint>();
+  const { connectTimeoutMs = 0, headersTimeoutMs = 0, bodyTimeoutMs = 0, maxHeaderBytes = 0 } = clientOptions;
+  for (const [name, value] of Object.entries({
+    connectTimeoutMs,
+    headersTimeoutMs,
+    bodyTimeoutMs,
+    maxHeaderBytes,
+  })) {
+    assertLimit(value, name);
+  }
+  resolveRetryPolicy(clientOptions.retry);
+  let servers: Promise<LookasideServers> | undefined;
+  let closed = false;
   return {
     async read(url, { signal }) {
       signal?.throwIfAborted();
@@ -71,12 +82,20 @@ export function createLookasideReader(options: LookasideReaderOptions = {}): Loo
         }
         case "http":
         case "https":
-          return readFromServer(client, endpoints, url, signal);
+          if (closed) throw new TypeError("the reader is closed");
+          // Folders are read without what it takes to talk to servers.
+          servers ??= import("./lookaside-http.ts").then(({ lookasideServers }) =>
+            lookasideServers(clientOptions),
+          );
+          return (await raceSignal(servers, signal)).read(url, { signal });
         default:
           throw new TypeError("Unsupported scheme when reading signature");
       }
     },
-    close: () => client.close(),
+    async close() {
+      closed = true;
+      await (await servers)?.close();
+    },
   };
 }
 
@@ -96,63 +115,6 @@ async function readIfExists(
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-async function readFromServer(
-  client: Client,
-  endpoints: Map<string, Endpoint>,
-  url: LookasideUrl,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array | undefined> {
-  const { target, authorization } = requestOf(url);
-  const key = `${target.origin} ${authorization ?? ""}`;
-  const endpoint =
-    endpoints.get(key) ??
-    resolveEndpoint({
-      url: target.origin,
-      headers: authorization === undefined ? {} : { Authorization: authorization },
-    });
-  endpoints.set(key, endpoint);
-  const answer = await client.request({
-    domain: target.host,
-    registry: endpoint.root,
-    endpoint,
-    repository: "",
-    scopes: [],
-    method: "GET",
-    url: target,
-    // With 401 among them no challenge is answered.
-    accept: [200, 401, 403, 404],
-    signal,
-  });
-  if (answer.status !== 200) {
-    await discardBody(answer);
-    if (answer.status === 404) return undefined;
-    throw new TypeError(`status ${answer.status}`);
-  }
-  const encoding = headerOf(answer, "content-encoding")?.toLowerCase() ?? "identity";
-  if (encoding !== "identity") {
-    await discardBody(answer);
-    throw new TypeError(`encoded as ${JSON.stringify(encoding)}`);
-  }
-  return collectBytes(readBody(answer, signal), { maxBytes: MAX_SIGNATURE_BYTES, signal });
-}
-
-/** The URL as it is asked for, and what its user information becomes. */
-function requestOf(url: LookasideUrl): { target: URL; authorization: string | undefined } {
-  const { authority = "" } = url;
-  const at = authority.lastIndexOf("@");
-  const text = formatLookasideUrl({ ...url, authority: authority.slice(at + 1) });
-  if (authority.slice(at + 1) === "" || !URL.canParse(text)) throw new TypeError("no URL of a server");
-  const target = new URL(text);
-  // A URL parser would make another path of these: not the place that was configured.
-  if (url.path.split("/").some((segment) => segment === "." || segment === "..")) {
-    throw new TypeError("a URL with relative segments");
-  }
-  if (at < 0) return { target, authorization: undefined };
-  const [user = "", ...password] = authority.slice(0, at).split(":");
-  const pair = `${decodeURIComponent(user)}:${decodeURIComponent(password.join(":"))}`;
-  return { target, authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
 /**
