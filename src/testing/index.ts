@@ -1,4 +1,5 @@
 export * from "./authorities.ts";
+export * from "./certificate-log.ts";
 export {
   type MintedCertificate,
   type MintedConstraints,

@@ -16,6 +16,7 @@ import { createKeySigner } from "../../src/policy/signing/signer.ts";
 import { sigstoreAttachments } from "../../src/policy/sources/index.ts";
 import { createVerifier } from "../../src/policy/verifier.ts";
 import { type Authorities, createAuthorities, DEFAULT_OIDC_ISSUER } from "../../src/testing/authorities.ts";
+import { createCertificateLog } from "../../src/testing/certificate-log.ts";
 import { mintCertificate, mintKey } from "../../src/testing/certificates.ts";
 import {
   type SigningServices,
@@ -374,6 +375,25 @@ test("an abort ends each wait with the caller's reason", async () => {
     await assert.rejects(signerOf(services).sign(PAYLOAD, { signal: AbortSignal.abort(reason) }), is);
     assert.equal(services.requests.fulcio.length, 0);
   });
+});
+
+test("certificates carry the timestamp of a certificate log where there is one", async () => {
+  const certificateLog = createCertificateLog();
+  const hasTimestamp = async (options: SigningServicesOptions): Promise<boolean> => {
+    let found = false;
+    await withServices(options, async (services) => {
+      const store = memoryStore();
+      await pushImage(store, "1");
+      const { signed } = await signImage(store, `${NAME}:1`, signerOf(services));
+      assert.equal(await verdictOf(store), "allowed");
+      const pem = signed[0]?.signature.annotations.get("dev.sigstore.cosign/certificate") ?? "";
+      // The log's identifier stands in the timestamp.
+      found = new X509Certificate(pem).raw.includes(certificateLog.keyId);
+    });
+    return found;
+  };
+  assert.equal(await hasTimestamp({ certificateLog }), true);
+  assert.equal(await hasTimestamp({}), false);
 });
 
 test("sigstore's own client works with the services too", async () => {

@@ -26,7 +26,7 @@ export interface StateContext {
   readonly key: KeyObject;
   /** What an honest signature claims. */
   readonly reference: string;
-  /** Digest of the image. */
+  /** Digest of the image, or of the index where that is signed. */
   readonly digest: string;
   readonly email: string;
 }
@@ -35,6 +35,8 @@ export interface StateContext {
 export interface StateRule {
   readonly trust: StateTrust;
   readonly expected: ExpectedVerdict;
+  /** What carries the signatures: the image, or the index that it is in. Default `"image"`. */
+  readonly signs?: "image" | "index";
   /** The attachments, in order. */
   readonly make: (context: StateContext) => SignatureLayer[];
 }
@@ -130,6 +132,7 @@ export type SignatureState =
   | "keyless-certificate-of-another-key"
   | "mixed"
   | "all-wrong"
+  | "signed-index-only"
   | "other-attachments-only"
   | "too-many-signatures";
 
@@ -211,6 +214,13 @@ export const STATE_RULES: Readonly<Record<SignatureState, StateRule>> = {
     trust: "key",
     expected: UNACCEPTED,
     make: (context) => [byKey(context, { signer: mintKey() }), tampered(byKey(context))],
+  },
+  /** Nodes look at no signature of an index. */
+  "signed-index-only": {
+    trust: "key",
+    expected: UNACCEPTED,
+    signs: "index",
+    make: (context) => [byKey(context)],
   },
   "other-attachments-only": { trust: "key", expected: UNACCEPTED, make: () => [other()] },
   "too-many-signatures": {

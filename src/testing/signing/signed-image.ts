@@ -7,7 +7,7 @@ import { type KeyObject, randomUUID } from "node:crypto";
 import type { Digest } from "../../core/digest.ts";
 import { formatReference, parseReference, withDefaultTag } from "../../core/reference.ts";
 import type { SignalOptions } from "../../core/signal.ts";
-import { packImage } from "../../oci/artifact.ts";
+import { packImage, packIndex } from "../../oci/artifact.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { memoryStore } from "../../oci/memory-store.ts";
 import { pushImage } from "../../oci/push-image.ts";
@@ -30,6 +30,11 @@ export interface CreateSignedImageOptions<S extends SignatureState = SignatureSt
   store?: Store | undefined;
   /** Default `registry.example/team/app:1`. */
   reference?: string | undefined;
+  /**
+   * Whether the reference names an index with the image, for linux on amd64, as its only one. Default no; always so where
+   * the state is about an index.
+   */
+  inIndex?: boolean | undefined;
   /** Who certifies and logs. Default: new ones. */
   authorities?: Authorities | undefined;
   /** Who signs where a key does. Default: a new one on P-256. */
@@ -45,6 +50,8 @@ export interface SignedTestImage<S extends SignatureState = SignatureState> {
   /** Digest of the image's manifest. */
   readonly digest: Digest;
   readonly descriptor: Descriptor;
+  /** Digest of the index that the reference names. */
+  readonly indexDigest?: Digest;
   /** What was attached, in order. */
   readonly signatures: readonly SignatureLayer[];
   /** The text of a policy.json that trusts the signer of this state, under the default identity. */
@@ -57,6 +64,7 @@ export interface SignedTestImage<S extends SignatureState = SignatureState> {
   readonly revocationList?: string;
 }
 
+const PLATFORM = { os: "linux", architecture: "amd64" };
 const EMAIL = "dev@example.com";
 const CERTIFICATE = "dev.sigstore.cosign/certificate";
 
@@ -76,21 +84,26 @@ export async function createSignedImage<S extends SignatureState>(
   const named = withDefaultTag(parseReference(options.reference ?? "registry.example/team/app:1"));
   const reference = formatReference(named);
   const graph = packImage({
-    platform: { os: "linux", architecture: "amd64" },
+    platform: PLATFORM,
     layers: [],
     config: { Labels: { "org.example.id": randomUUID() } },
   });
-  const descriptor = await pushImage(store, graph, named.tag, { signal });
-  const { digest } = descriptor;
-  const signatures = rule.make({ authorities, key, reference, digest, email: EMAIL });
-  if (signatures.length > 0) await attachSignatures(store, digest, signatures, { signal });
+  const { signs = "image" } = rule;
+  const { inIndex = false } = options;
+  const { descriptor } = graph.manifest;
+  const top = inIndex || signs === "index" ? packIndex([{ graph, platform: PLATFORM }]) : graph;
+  const { digest: topDigest } = await pushImage(store, top, named.tag, { signal });
+  const signed = signs === "index" ? topDigest : descriptor.digest;
+  const signatures = rule.make({ authorities, key, reference, digest: signed, email: EMAIL });
+  if (signatures.length > 0) await attachSignatures(store, signed, signatures, { signal });
   const certificates = signatures.flatMap(({ annotations }) => annotations[CERTIFICATE] ?? []);
   return {
     state,
     store,
     reference,
-    digest,
+    digest: descriptor.digest,
     descriptor,
+    ...(top === graph ? {} : { indexDigest: topDigest }),
     signatures,
     policy: policyOf(rule.trust, authorities, key),
     expected: rule.expected,

@@ -12,6 +12,7 @@ import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Authorities, IssueOptions, SignedLogEntry } from "../authorities.ts";
+import type { CertificateLog } from "../certificate-log.ts";
 import { createIdentityProvider, type IdentityProvider } from "./identity-provider.ts";
 
 /** A request as a service got it. */
@@ -43,6 +44,8 @@ export interface SigningServicesOptions {
   identityProvider?: IdentityProvider | undefined;
   /** What is to be different about certificates that Fulcio issues. */
   issue?: IssueOptions | undefined;
+  /** Puts its timestamp (SCT) into certificates. Default: they have none. */
+  certificateLog?: CertificateLog | undefined;
   /** Changes the chain that Fulcio answers, leaf first, as PEM. */
   changeChain?: ((certificates: readonly string[]) => readonly string[]) | undefined;
   /** Changes an entry that Rekor answers. */
@@ -106,7 +109,7 @@ function answerFulcio(
   { method, url, body }: ServiceRequestLogEntry,
   authorities: Authorities,
   identityProvider: IdentityProvider,
-  { issue = {}, changeChain = (chain) => chain }: SigningServicesOptions,
+  { issue = {}, certificateLog, changeChain = (chain) => chain }: SigningServicesOptions,
 ): ServiceReply {
   if (method !== "POST" || url !== "/api/v2/signingCert") return refusal(404, "no such path");
   const asked = readRequest(body);
@@ -124,7 +127,10 @@ function answerFulcio(
     key: asked.publicKey,
     ...issue,
   });
-  const certificates = changeChain([certificatePem, ...splitPem(chainPem)]);
+  const leafPem = certificateLog
+    ? certificateLog.embed({ der: derOf(certificatePem) }, authorities.issuer, Date.now()).pem
+    : certificatePem;
+  const certificates = changeChain([leafPem, ...splitPem(chainPem)]);
   return { status: 200, body: { signedCertificateEmbeddedSct: { chain: { certificates } } } };
 }
 
@@ -193,6 +199,10 @@ function entryBody(id: string, { signedEntryTimestamp, ...entry }: SignedLogEntr
 
 function refusal(code: number, message: string): ServiceReply {
   return { status: code, body: { code, message } };
+}
+
+function derOf(pem: string): Buffer {
+  return Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ""), "base64");
 }
 
 function splitPem(text: string): string[] {

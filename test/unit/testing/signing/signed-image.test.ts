@@ -42,6 +42,7 @@ const REASONS: Readonly<Partial<Record<SignatureState, RegExp>>> = {
   "keyless-not-yet-valid-certificate": /^veryfing leaf certificate failed.*not yet valid/,
   "keyless-certificate-of-another-key": /^cryptographic signature verification failed/,
   "all-wrong": /^None of the signatures were accepted, reasons: /,
+  "signed-index-only": /^A signature was required, but no signature exists$/,
   "other-attachments-only": /\(0 non-sigstore signatures, 1 sigstore non-signature attachments\)$/,
 };
 
@@ -54,7 +55,7 @@ async function verdictOf(
     signatureSources: [emptySource("lookaside", ["simple-signing"]), sigstoreAttachments()],
   });
   try {
-    const verdict = await verifier.evaluate(reference);
+    const verdict = await verifier.evaluate(reference, { platform: { os: "linux", architecture: "amd64" } });
     return verdict.kind === "allowed"
       ? [{ kind: "allowed" }, ""]
       : [{ kind: "rejected", errorClass: verdict.errorClass }, verdict.reason];
@@ -109,6 +110,18 @@ test("store, reference, authorities and key are those that are given", async () 
   const fourth = await createSignedImage({ state: "keyless", store, authorities });
   assert.equal(third.policy, fourth.policy);
   assert.deepEqual(await verdictOf(third), [{ kind: "allowed" }, ""]);
+});
+
+test("an image in an index gets the verdict of its own signatures", async () => {
+  for (const state of ["signed-by-key", "keyless", "wrong-digest", "unsigned"] as const) {
+    const image = await createSignedImage({ state, inIndex: true });
+    assert.equal((await image.store.resolve("1")).digest, image.indexDigest);
+    assert.notEqual(image.indexDigest, image.digest);
+    assert.deepEqual((await verdictOf(image))[0], image.expected);
+  }
+  const alone = await createSignedImage({ state: "signed-by-key" });
+  assert.equal(alone.indexDigest, undefined);
+  assert.equal((await alone.store.resolve("1")).digest, alone.digest);
 });
 
 test("only revoked certificates come with a list", async () => {
