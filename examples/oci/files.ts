@@ -14,9 +14,12 @@ await onRegistry(async ({ repository, name }) => {
   }
   const layers = await imageLayers(repository, manifest.value);
   console.log("as one file system:");
+  let wanted = "/etc/os-release";
   for await (const { path, kind, target } of flattenLayers(layers)) {
     console.log(" ", kind, JSON.stringify(path), target === "" ? "" : `→ ${JSON.stringify(target)}`);
+    if (kind === "file") wanted = path;
   }
-  const { content } = await readLayerFile(layers, "/etc/os-release");
-  console.log(Buffer.from(content).toString());
+  // Links are followed as by a process in the container.
+  const { content } = await readLayerFile(layers, wanted);
+  console.log(wanted, content.byteLength, "bytes");
 });

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { digestOf } from "../../src/core/digest.ts";
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from "../../src/core/media-types.ts";
 import { startRegistry } from "../../src/testing/index.ts";
+import { needs } from "./parts.ts";
 import { startDockerRegistry, whyNoDockerRegistry } from "./registry.ts";
 
 const content = Buffer.alloc(2048, "0123456789");
@@ -184,7 +185,7 @@ function seen(response: Response, text: string, base: string): Seen {
 }
 
 test("docker-registry 2.8 and its double answer the same", {
-  skip: whyNoDockerRegistry() ?? false,
+  ...needs(whyNoDockerRegistry()),
 }, async (t) => {
   const real = await startDockerRegistry();
   t.after(() => real.stop());
