@@ -117,10 +117,12 @@ export interface ExtendedVerifier {
     reference: string | Reference,
     options: ExtendedVerifyOptions & { readonly dialect: "extended" },
   ): Promise<ExtendedDialectVerdict>;
+  /** What the node says alone; rejects as {@link Verifier.evaluate} does. */
   evaluate(
     reference: string | Reference,
     options: ExtendedVerifyOptions & { readonly dialect: "node" },
   ): Promise<NodeDialectVerdict>;
+  /** As the others, for a dialect that is chosen at run time. */
   evaluate(reference: string | Reference, options: ExtendedVerifyOptions): Promise<DialectVerdict>;
 }
 

@@ -20,7 +20,6 @@ import { assertEntryVerifier, assertLogWindow } from "./log-entry.ts";
 import { type BundleArtifact, envelopeContent, messageContent } from "./signature-content.ts";
 import {
   knownMembers,
-  type OpenedKeySigner,
   type OpenedSigner,
   openSigner,
   type SignerRequirement,
@@ -156,9 +155,6 @@ export function assertSigner({ signer }: VerifiedBundle, wanted: OpenedSigner): 
   if (signer.kind === "key" && wanted.kind === "key" && signer.keyDigest === wanted.keyDigest) return;
   throw new PolicyError("ERR_POLICY_REQUIREMENT", "signed by somebody else");
 }
-
-/** What of a signer decides about whether a bundle holds: everything but the identity. */
-export type SignerTrust = Pick<OpenedSigner, "kind" | "trustedRoot" | "evidence"> & Partial<OpenedKeySigner>;
 
 /**
  * Checks everything about a bundle but who signed and which kind of content counts. Those two are the caller's next
