@@ -6,8 +6,7 @@
  * @module
  */
 import { digestOf } from "../core/digest.ts";
-import { PolicyError } from "./errors.ts";
-import { assertComplete, type Evidence, type PolicyImage } from "./evaluate.ts";
+import { assertComplete, type Evidence, isReasonToReject, type PolicyImage } from "./evaluate.ts";
 import type { SignedPayload } from "./payload.ts";
 import { selectRequirements } from "./scope.ts";
 import type { SimpleSignature } from "./signature-blob.ts";
@@ -27,7 +26,8 @@ export interface AuthoredSignature extends SignatureLabel, SignedPayload {}
  * one. An empty list says that no signature is accepted, and nothing about whether the image may be used: ask
  * {@link evaluateRequirements} for that.
  *
- * @throws {PolicyError} `ERR_POLICY_UNSUPPORTED` where simple-signing signatures were not looked for.
+ * @throws {PolicyError} `ERR_POLICY_UNSUPPORTED` where simple-signing signatures were not looked for, or
+ * cannot be checked here.
  */
 export async function signaturesWithAcceptedAuthor(
   policy: Policy,
@@ -68,7 +68,7 @@ async function acceptedPayload(
           const found = await verifySimpleSignature(signature, ring, signedIdentity, subject, { now });
           payload = found.payload;
         } catch (error) {
-          if (!(error instanceof PolicyError)) throw error;
+          if (!isReasonToReject(error)) throw error;
           return undefined;
         }
         continue;

@@ -93,7 +93,8 @@ export function needsSignatures(requirements: readonly PolicyRequirement[]): boo
  * relevant signatures are tried in order, and the first that is accepted ends the search. A promise, since
  * reading OpenPGP keys takes a library that is loaded when it is first needed.
  *
- * @throws {PolicyError} `ERR_POLICY_UNSUPPORTED` where signatures of the format needed were not looked for.
+ * @throws {PolicyError} `ERR_POLICY_UNSUPPORTED` where signatures of the format needed were not looked for, or
+ * cannot be checked here.
  */
 export async function evaluateRequirements(
   policy: Policy,
@@ -197,12 +198,20 @@ async function evaluateSigstoreSigned(
   return summary(type, results);
 }
 
+/**
+ * Whether an error says something about keys or signatures. Anything else is a fault of ours, or of the
+ * installation, and no verdict comes out.
+ */
+export function isReasonToReject(error: unknown): error is PolicyError {
+  return error instanceof PolicyError && error.code !== "ERR_POLICY_UNSUPPORTED";
+}
+
 /** What a promise gives, or the reason not to accept a signature that it rejects with. */
 async function orPolicyError<T>(promise: Promise<T>): Promise<T | PolicyError> {
   try {
     return await promise;
   } catch (error) {
-    if (!(error instanceof PolicyError)) throw error;
+    if (!isReasonToReject(error)) throw error;
     return error;
   }
 }
@@ -250,8 +259,7 @@ async function trySignature(
     });
     return { kind: "accepted", ...label, dockerReference: payload.dockerReference, ...times };
   } catch (error) {
-    // Anything else than a reason to reject is a fault of ours, and no verdict comes out.
-    if (!(error instanceof PolicyError)) throw error;
+    if (!isReasonToReject(error)) throw error;
     return { kind: "rejected", ...label, errorClass: error.errorClass, reason: error.message, step };
   }
 }

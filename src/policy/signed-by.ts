@@ -23,8 +23,9 @@ import type { SignedBy, SignedIdentity } from "./types.ts";
 /**
  * Reads the keys that a requirement accepts signatures by.
  *
- * @throws {PolicyError} `ERR_POLICY_UNSUPPORTED` for another kind of key than GPG's;
- * `ERR_POLICY_TRUST_ROOT` for a file that cannot be read; `ERR_POLICY_REQUIREMENT` if there is no key in them.
+ * @throws {PolicyError} `ERR_POLICY_TRUST_ROOT` for another kind of key than GPG's, and for a file that cannot be
+ * read; `ERR_POLICY_REQUIREMENT` if there is no key in them. Each is a reason not to accept a signature.
+ * @throws {PolicyError} `ERR_POLICY_UNSUPPORTED` if no signature can be checked here.
  */
 export async function openSignedByKeys(
   { keyType, keys }: SignedBy,
@@ -32,7 +33,7 @@ export async function openSignedByKeys(
   memory: TrustMemory,
 ): Promise<Keyring> {
   if (keyType !== "GPGKeys") {
-    throw new PolicyError("ERR_POLICY_UNSUPPORTED", `Unimplemented "keyType" value "${keyType}"`);
+    throw new PolicyError("ERR_POLICY_TRUST_ROOT", `Unimplemented "keyType" value "${keyType}"`);
   }
   return openKeyring(await contentsOf(keys, file), memory);
 }

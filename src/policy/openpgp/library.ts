@@ -4,15 +4,25 @@
  * @module
  */
 import type * as openpgp from "openpgp";
+import { messageOf, PolicyError } from "../errors.ts";
 
 /** What the library offers. */
 export type OpenPgp = typeof openpgp;
 
 let loading: Promise<OpenPgp> | undefined;
 
-/** Loads the library; the second call gives what the first one loaded. */
+/**
+ * Loads the library; the second call gives what the first one loaded.
+ *
+ * @throws {PolicyError} `ERR_POLICY_UNSUPPORTED` if it is not installed or cannot run. No verdict comes out then:
+ * that signatures cannot be checked says nothing about them.
+ */
 export function loadOpenPgp(): Promise<OpenPgp> {
-  loading ??= import("openpgp");
+  loading ??= import("openpgp").catch((cause: unknown) => {
+    loading = undefined;
+    const message = `OpenPGP signatures cannot be checked: the package openpgp does not load: ${messageOf(cause)}`;
+    throw new PolicyError("ERR_POLICY_UNSUPPORTED", message, { cause });
+  });
   return loading;
 }
 
