@@ -15,6 +15,10 @@ import type { RepositorySource } from "../../src/oci/store.ts";
 import { PolicyError } from "../../src/policy/errors.ts";
 import { parsePolicy } from "../../src/policy/parse.ts";
 import {
+  type LoadNodeSignaturesOptions,
+  loadNodeSignatures,
+} from "../../src/policy/sources/load-node-signatures.ts";
+import {
   createNodeSignatures,
   type NodeSignaturesOptions,
 } from "../../src/policy/sources/node-signatures.ts";
@@ -322,6 +326,38 @@ test("verdicts are shared under a name that the caller gives, with everything th
   ];
   assert.equal(new Set([own, ...others]).size, others.length + 1);
   assert.ok(!own?.includes("file:"), "no URL, which may hold a secret");
+});
+
+test("the configuration and the folders of another system are read below its root", async (t) => {
+  const { registry, name, digest, signature } = await signedImage(t);
+  const root = await folderFor(t);
+  const etc = join(root, "etc/containers/registries.d");
+  const place = join(root, `srv/sigs/a/b@${digest.replace(":", "=")}`);
+  for (const folder of [etc, place]) await mkdir(folder, { recursive: true });
+  await writeFile(join(etc, "default.yaml"), "default-docker: {lookaside: 'file:///srv/sigs'}");
+  const { mediaType, payload, annotations } = signature;
+  const json = JSON.stringify({
+    mimeType: mediaType,
+    payload: Buffer.from(payload).toString("base64"),
+    annotations,
+  });
+  await writeFile(join(place, "signature-1"), `\0sigstore-json\n${json}`);
+  const decide = async (options: LoadNodeSignaturesOptions) => {
+    const node = await loadNodeSignatures(options);
+    t.after(() => node.close());
+    const verifier = createVerifier(signedPolicy(), { source: registry, signatureSources: [node] });
+    return verifier.evaluate(`${name}:v1`);
+  };
+  const env = { XDG_CONFIG_HOME: join(root, "none"), HOME: "/none" };
+  const verdict = await decide({ root, env, uid: 0 });
+  assert.equal(verdict.kind, "allowed");
+  assert.equal(verdict.sources[0]?.lookedAt[1]?.origin, `${etc}/default.yaml: default-docker.lookaside`);
+  const elsewhere = await decide({ root: join(root, "srv"), env, uid: 0 });
+  assert.equal(elsewhere.kind, "rejected");
+  assert.match(
+    elsewhere.sources[0]?.lookedAt[1]?.location ?? "",
+    /^file:\/\/\/var\/lib\/containers\/sigstore\/a\/b@/,
+  );
 });
 
 test("keys of other kinds of requirement are not needed to look", async (t) => {

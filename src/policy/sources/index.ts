@@ -12,6 +12,7 @@ export {
   readDirectoryImage,
 } from "./directory.ts";
 export { type ReadLayoutImageOptions, readLayoutImage } from "./layout-image.ts";
+export { type LoadNodeSignaturesOptions, loadNodeSignatures } from "./load-node-signatures.ts";
 export {
   type LoadedRegistriesD,
   type LoadRegistriesDOptions,
