@@ -28,7 +28,10 @@ try {
   const keyData = Buffer.from(publicKeyPem(key)).toString("base64");
   const policy = parsePolicy(JSON.stringify({ default: [{ type: "sigstoreSigned", keyData }] }));
   const options = { source: registry, signatureSources: [sigstoreAttachments()] };
-  const [fresh, keeping] = [createVerifier(policy, { ...options, cache: false }), createVerifier(policy, options)];
+  const [fresh, keeping] = [
+    createVerifier(policy, { ...options, cache: false }),
+    createVerifier(policy, options),
+  ];
   const reference = `${name}@${digest}`;
 
   const evaluate = async (verifier: Verifier): Promise<void> => {
@@ -48,7 +51,9 @@ try {
     await requestsOf(() => crowd(fresh)),
     await requestsOf(() => crowd(keeping)),
   ];
-  console.log(`requests: ${one} for one evaluation, ${many} for ${CROWD} at once, ${kept} with the verdict kept`);
+  console.log(
+    `requests: ${one} for one evaluation, ${many} for ${CROWD} at once, ${kept} with the verdict kept`,
+  );
   if (many !== one || kept !== 0) throw new Error("more requests than needed");
 
   const ways = [
@@ -62,7 +67,12 @@ try {
   console.log(`a decision that is kept: ${((CROWD / warm) * 1e6).toFixed(0)} a second`);
   report([
     // What a thousand cost beyond one is their names, their keys and their waits.
-    { name: `${CROWD} at once against ${CROWD / 50} alone`, value: together, against: (single * CROWD) / 50, limit: 1 },
+    {
+      name: `${CROWD} at once against ${CROWD / 50} alone`,
+      value: together,
+      against: (single * CROWD) / 50,
+      limit: 1,
+    },
   ]);
 } finally {
   await registry.close();
