@@ -139,6 +139,26 @@ describe("GnuPG and skopeo", needs(whyNoPrograms("gpg", "gpgconf", "skopeo")), (
     assert.match(await outcome("--sig-notation", "!a@lading.example=b"), /err:0x7000008/);
   });
 
+  test("write lengths in parts, where they do not know the whole", async () => {
+    const fingerprint = await generate("ed25519");
+    const long = JSON.parse(String(payload)) as { optional: Record<string, unknown> };
+    long.optional["pad"] = "x".repeat(100_000);
+    const [input, output] = [await store(JSON.stringify(long)), fresh()];
+    const sign = ["--homedir", home.folder, "--batch", "--pinentry-mode", "loopback", ...SIGN, output];
+    const options = [...sign, "--local-user", fingerprint, "--compress-algo", "none", "--sign"];
+    const { exitCode, stderr } = await runProgram("sh", ["-c", 'cat "$0" | gpg "$@"', input, ...options]);
+    assert.equal(exitCode, 0, stderr);
+    const message = await readFile(output);
+    assert.match(await home.gpg("--list-packets", output), /tag=11 .*partial/);
+    const keys = [await exported(fingerprint)];
+    assert.equal(await outcomeOf({ keys, signatures: [message] }), "allowed");
+    for (const at of [600, 40_000, message.length - 200]) {
+      const changed = Buffer.from(message);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      assert.match(await outcomeOf({ keys, signatures: [changed] }), /^invalid-signature|^other: No data$/);
+    }
+  });
+
   test("make clear-text, detached, doubled and unsigned messages, which are refused", async () => {
     const [first, second] = [await generate("ed25519"), await generate("ed25519")];
     const keys = [await exported(first), await exported(second)];
