@@ -102,7 +102,10 @@ export interface SignBundleOptions {
   version?: "0.1" | "0.2" | "0.3" | undefined;
   /** Logs that get an entry. Default: that of version 1. */
   logs?: readonly TransparencyLog[] | undefined;
-  /** What is recorded of an envelope: version 1 has entries of kind `dsse` and `intoto`, version 2 `hashedrekord`. */
+  /**
+   * What is recorded of an envelope. Default `dsse` in logs of version 1, which also have `intoto`, and `hashedrekord`
+   * in those of version 2, which also have `dsse`.
+   */
   entry?: "dsse" | "intoto" | "hashedrekord" | undefined;
   /** Timestamp authorities that sign the time. Default: none, and one where only logs of version 2 are there. */
   timestampAuthorities?: readonly TimestampAuthority[] | undefined;
@@ -194,7 +197,8 @@ function signBundle(options: SignBundleOptions, { logV1, timestampAuthority, now
   const signed = "message" in content ? Buffer.from(content.message) : preAuthEncoding(payloadType, payload);
   const signature = sign(key.asymmetricKeyType === "ed25519" ? null : "sha256", signed, key);
   const { entry = "message" in content || isOnlyV2 ? "hashedrekord" : "dsse" } = options;
-  const record = { signed, payload, signature, key, certificate, entry };
+  const entryV2 = options.entry === "dsse" ? ("dsse" as const) : ("hashedrekord" as const);
+  const record = { signed, payload, signature, key, certificate, entry, entryV2 };
   const rawBytes = certificate && base64(certificate);
   return {
     mediaType: version === "0.3" ? BUNDLE_V03 : `application/vnd.dev.sigstore.bundle+json;version=${version}`,
@@ -239,25 +243,28 @@ interface SignedRecord {
   key: KeyObject;
   certificate: Uint8Array | undefined;
   entry: "dsse" | "intoto" | "hashedrekord";
+  entryV2: "dsse" | "hashedrekord";
 }
 
 /** What each version of Rekor records, its members in canonical order. */
 function entryBody(
-  { signed, payload, signature, key, certificate, entry }: SignedRecord,
+  { signed, payload, signature, key, certificate, entry, entryV2 }: SignedRecord,
   { keyDetails }: TransparencyLog,
 ): { kind: string; apiVersion: string; spec: unknown } {
   if (keyDetails === "PKIX_ED25519") {
-    const verifier = certificate
+    const holder = certificate
       ? { x509Certificate: { rawBytes: base64(certificate) } }
       : { publicKey: { rawBytes: base64(spkiOf(key)) } };
-    const hashedRekordV002 = {
-      data: { algorithm: "SHA2_256", digest: base64(sha256(signed)) },
-      signature: {
-        content: base64(signature),
-        verifier: { keyDetails: "PKIX_ECDSA_P256_SHA_256", ...verifier },
-      },
+    const recorded = {
+      content: base64(signature),
+      verifier: { keyDetails: "PKIX_ECDSA_P256_SHA_256", ...holder },
     };
-    return { kind: "hashedrekord", apiVersion: "0.0.2", spec: { hashedRekordV002 } };
+    const hashOf = (bytes: Uint8Array) => ({ algorithm: "SHA2_256", digest: base64(sha256(bytes)) });
+    const spec =
+      entryV2 === "dsse"
+        ? { dsseV002: { payloadHash: hashOf(payload), signatures: [recorded] } }
+        : { hashedRekordV002: { data: hashOf(signed), signature: recorded } };
+    return { kind: entryV2, apiVersion: "0.0.2", spec };
   }
   const pem = base64(Buffer.from(certificate ? toPem("CERTIFICATE", certificate) : publicKeyPem(key)));
   const payloadHash = { algorithm: "sha256", value: sha256(payload).toString("hex") };

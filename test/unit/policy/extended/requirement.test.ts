@@ -8,15 +8,21 @@ import {
   type ExtendedResult,
   evaluateBundles,
 } from "../../../../src/policy/extended/evaluate-bundles.ts";
-import type {
-  ExtendedRequirement,
-  SignedRequirement,
-  SignerRequirement,
+import {
+  type ExtendedRequirement,
+  parseTrustedRoot,
+  type SignedRequirement,
+  type SignerRequirement,
 } from "../../../../src/policy/extended/index.ts";
 import { openRequirement } from "../../../../src/policy/extended/requirement.ts";
 import { loadSigstore } from "../../../../src/policy/extended/trust-material.ts";
-import { mintKey, publicKeyPem, signStatement } from "../../../../src/testing/index.ts";
-import { CONTENT, DIGEST, made, SIGNER, signed, trustedRoot } from "./bundles.ts";
+import {
+  createBundleAuthorities,
+  mintKey,
+  publicKeyPem,
+  signStatement,
+} from "../../../../src/testing/index.ts";
+import { CONTENT, DIGEST, made, NOW, SIGNER, signed, trustedRoot } from "./bundles.ts";
 
 const PROVENANCE = "https://slsa.dev/provenance/v1";
 
@@ -226,6 +232,49 @@ test("evidence that one signer needs is not waived for another of the same root"
   assert.equal(await kindOf(lenient, unlogged), "met");
   assert.equal(await kindOf({ kind: "allOf", requirements: [lenient, ann] }, unlogged), "failed");
   assert.equal(await kindOf({ kind: "allOf", requirements: [ann, lenient] }, unlogged), "failed");
+});
+
+test("each signer is checked against the authorities of its own root", async () => {
+  const elsewhere = createBundleAuthorities({ now: () => NOW });
+  const root = parseTrustedRoot(JSON.stringify(elsewhere.trustedRoot()));
+  const ann = by("ann@example.com");
+  const there: SignedRequirement = {
+    ...ann,
+    signer: { ...(ann.signer as typeof SIGNER), trustedRoot: root },
+  };
+  const statement = signStatement(DIGEST);
+  const foreign = JSON.stringify(
+    elsewhere.sign({ signer: elsewhere.certify("ann@example.com"), content: { statement } }),
+  );
+  assert.equal(await kindOf(there, foreign), "met");
+  assert.equal(await kindOf(there, ANN), "failed");
+  assert.equal(await kindOf(ann, foreign), "failed");
+  assert.equal(await kindOf({ kind: "anyOf", requirements: [ann, there] }, foreign), "met");
+  assert.equal(await kindOf({ kind: "allOf", requirements: [ann, there] }, foreign, ANN), "met");
+  // The same name of two roots is one signer.
+  assert.equal(
+    await kindOf({ kind: "atLeast", count: 2, requirements: [ann, there] }, foreign, ANN),
+    "failed",
+  );
+});
+
+test("an abort between bundles ends the work, and other work has its turn", async () => {
+  const opened = await openRequirement(by("ann@example.com"));
+  const content = parseBundle(ANN);
+  const bundle = () => ({ subject: DIGEST, manifest: content.digest, content, artifact: { digest: DIGEST } });
+  const bundles = Array.from({ length: 50 }, bundle);
+  const controller = new AbortController();
+  const library = await loadSigstore();
+  const working = evaluateBundles(library, opened, bundles, { signal: controller.signal });
+  let turns = 0;
+  const timer = setInterval(() => {
+    if (++turns === 2) controller.abort("enough");
+  }, 1);
+  try {
+    await assert.rejects(working, (reason) => reason === "enough");
+  } finally {
+    clearInterval(timer);
+  }
 });
 
 test("requirements that nothing or everything would meet are mistakes", async () => {

@@ -43,6 +43,7 @@ const SHAPES: Readonly<Record<string, Partial<SignBundleOptions>>> = {
   "version 0.3": {},
   "an in-toto entry": { entry: "intoto" },
   "Rekor 2": { logs: [made.logV2] },
+  "Rekor 2 and a dsse entry": { logs: [made.logV2], entry: "dsse" },
   "both logs": { logs: [made.logV1, made.logV2] },
   "a timestamp besides": { timestampAuthorities: [made.timestampAuthority] },
 };
@@ -159,6 +160,26 @@ for (const [name, change] of Object.entries(TAMPERED)) {
     assert.equal(await outcome(signed({}, change)), INVALID);
   });
 }
+
+test("CVE-2026-22703: the log must have seen this certificate, in every kind of entry", async () => {
+  // A second certificate for the same key and person: signature and digest of the entry fit, its certificate does not.
+  const again = made.certify(EMAIL, { key: who.key });
+  const rawBytes = Buffer.from(again.certificate).toString("base64");
+  const kinds: readonly Partial<SignBundleOptions>[] = [
+    { entry: "dsse" },
+    { entry: "intoto" },
+    { entry: "hashedrekord" },
+    { logs: [made.logV2], entry: "hashedrekord" },
+    { logs: [made.logV2], entry: "dsse" },
+  ];
+  for (const options of kinds) {
+    const exchanged = signed(options, ({ verificationMaterial }) => {
+      verificationMaterial.certificate = { rawBytes };
+    });
+    assert.equal(await outcome(signed(options)), "accepted");
+    await assert.rejects(verified(exchanged), { message: /another certificate or key/ });
+  }
+});
 
 test("CVE-2026-39984: the certificate that a timestamp names is the one that its signature is checked with", async () => {
   const stranger = createBundleAuthorities({ now: () => NOW }).timestampAuthority;
