@@ -151,9 +151,9 @@ export class PolicyError extends LadingError {
    * What the author of the policy may have meant, such as `did you mean "keyPath"?`. Not part of the message,
    * which is the reference implementation's.
    */
-  readonly hint?: string;
+  declare readonly hint?: string;
   /** Every loss for which an import was refused; set for `ERR_POLICY_IMPORT` of that reason. */
-  readonly losses?: readonly ImportLoss[];
+  declare readonly losses?: readonly ImportLoss[];
 
   constructor(code: PolicyErrorCode, message: string, options: PolicyErrorOptions = {}) {
     super(message, options);
