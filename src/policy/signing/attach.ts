@@ -49,7 +49,7 @@ export interface AttachedSignatures {
 const MAX_TRIES = 20;
 /** How often a blob may be lost sight of. */
 const MAX_MISSES = 5;
-const MAX_BACKOFF_MS = 1000;
+const MAX_BACKOFF_MS = 250;
 /** Least time before the last look, alone and where others were seen to write. */
 const SETTLE_MS = 100;
 const CONTENDED_SETTLE_MS = 1000;
@@ -75,15 +75,18 @@ export async function attachSigstoreSignatures(
   if (settleMs !== undefined && !(settleMs >= 0 && Number.isFinite(settleMs))) {
     throw new RangeError(`settleMs must be a number of milliseconds, got ${settleMs}`);
   }
+  if (signatures.length === 0) throw new TypeError("no signature to attach");
+  if (subject && subject.digest !== digest) {
+    throw new TypeError(`the subject is ${subject.digest}, and the signatures are for ${digest}`);
+  }
   const tag = cosignTag(digest, "sig");
   for (const { payload } of signatures) assertPayload(payload);
   const { manifest, added } = await inTurn(store, tag, signal, () =>
     attachToTag(store, tag, signatures, settleMs, signal),
   );
   if (!subject) return { manifest, added };
-  const { digest: about, size, mediaType } = subject;
-  if (about !== digest) throw new TypeError(`the subject is ${about}, and the signatures are for ${digest}`);
-  const packed = packReferrer(signatures, { mediaType, digest: about, size });
+  const { size, mediaType } = subject;
+  const packed = packReferrer(signatures, { mediaType, digest, size });
   for (const { descriptor, content } of packed.blobs) await store.push(descriptor, content, { signal });
   await store.push(packed.manifest, packed.bytes, { signal });
   return { manifest, added, referrer: packed.manifest };
@@ -101,7 +104,15 @@ async function attachToTag(
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     if (attempt > 0) await delay(backoffMs(attempt), { signal });
     const current = await readAttachments(store, tag, signal);
-    if (current && holdsAll(current, signatures)) return { manifest: current.descriptor, added };
+    if (current && holdsAll(current, signatures)) {
+      // Another writer kept what was just added, and yet another one may not.
+      const kept =
+        attempt === 0
+          ? current.descriptor
+          : await staysAttached(store, tag, signatures, settleMs ?? CONTENDED_SETTLE_MS, signal);
+      if (kept) return { manifest: kept, added };
+      continue;
+    }
     const next = addSignatures(current, signatures);
     try {
       for (const { descriptor, content } of next.blobs) await store.push(descriptor, content, { signal });

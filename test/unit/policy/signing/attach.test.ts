@@ -198,6 +198,35 @@ test("the last look comes after settleMs", async () => {
   }
 });
 
+test("a signature that somebody else brought along is looked at once more too", async () => {
+  const store = memoryStore();
+  const mine = signature("mine");
+  let looks = Number.NEGATIVE_INFINITY;
+  let later: Promise<unknown> = Promise.resolve();
+  const raced: Store = {
+    ...store,
+    async tag(...given) {
+      await store.tag(...given);
+      if (looks < 0) looks = 0;
+    },
+    async resolve(name, options) {
+      looks++;
+      if (looks === 1) await overwrite(store);
+      if (looks === 2) {
+        // Put back by one who had seen it, and later overwritten by one who had not.
+        await attachSignatures(store, DIGEST, [
+          { ...mine, annotations: Object.fromEntries(mine.annotations) },
+        ]);
+        later = sleep(60).then(() => overwrite(store, "last"));
+      }
+      return store.resolve(name, options);
+    },
+  };
+  await attachSigstoreSignatures(raced, DIGEST, [mine], { settleMs: 300 });
+  await later;
+  assert.deepEqual(await layersOf(store), ["last", "mine"]);
+});
+
 test("others that overwrite again and again end it", async () => {
   const store = memoryStore();
   const raced = intrusive(store, { after: () => void overwrite(store, randomUUID()) });
