@@ -379,6 +379,20 @@ test("without a list of referrers the tag in its place is read", async () => {
   await assert.rejects(fetchBundles(missing.store, missing.image.digest), { code: "ERR_POLICY_SIGNATURES" });
 });
 
+test("where asked for, the tag is read beside the list of referrers", async () => {
+  const { store, image } = await tagged((bundle) => [bundle, bundle]);
+  const listing = {
+    ...store,
+    async *referrers(): AsyncGenerator<Descriptor, void> {},
+  };
+  assert.equal((await fetchBundles(listing, image.digest)).bundles.length, 0);
+  assert.equal((await fetchBundles(listing, image.digest, { fallbackTag: "if-absent" })).bundles.length, 0);
+  const found = await fetchBundles(listing, image.digest, { fallbackTag: "always", maxReferrers: 1 });
+  assert.equal(found.referrers, 1);
+  assert.equal(found.bundles.length, 1);
+  await assert.rejects(fetchBundles(listing, image.digest, { fallbackTag: "never" as never }), TypeError);
+});
+
 test("a tag in the place of the list that stands for something else gives no verdict", async () => {
   const store = memoryStore();
   const image = await pushImage(store, "v1");

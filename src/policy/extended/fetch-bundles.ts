@@ -17,8 +17,14 @@ import type { ReadStore, ReferrerLister } from "../../oci/store.ts";
 import { invalidSignature, messageOf, PolicyError } from "../errors.ts";
 import { MAX_BUNDLE_BYTES, parseBundle, type SigstoreBundle } from "./bundle.ts";
 
-/** How much is looked at. More fails: what was not looked at must not read as "not there". */
-export interface BundleLimits {
+/** Where bundles are looked for, and how many. More fails: what was not looked at must not read as "not there". */
+export interface BundleSearch {
+  /**
+   * When the index under the tag `sha256-…` is read, beside a store that lists referrers itself: never of its own accord
+   * (the default; registries without the API read it in its place anyway), or always, for one that got the API later than
+   * its images.
+   */
+  readonly fallbackTag?: "if-absent" | "always" | undefined;
   /** Most referrers of any kind. Default 1000. */
   readonly maxReferrers?: number | undefined;
   /** Most bundles. Default 64. */
@@ -53,13 +59,17 @@ export interface FoundBundles {
 export async function fetchBundles(
   store: ReadStore & Partial<ReferrerLister>,
   subject: Digest,
-  options: SignalOptions & BundleLimits = {},
+  options: SignalOptions & BundleSearch = {},
 ): Promise<FoundBundles> {
-  const { signal, maxReferrers = 1000, maxBundles = 64, maxTotalBytes = 32 * 1024 * 1024 } = options;
+  const { signal, fallbackTag = "if-absent" } = options;
+  const { maxReferrers = 1000, maxBundles = 64, maxTotalBytes = 32 * 1024 * 1024 } = options;
+  if (fallbackTag !== "if-absent" && fallbackTag !== "always") {
+    throw new TypeError("fallbackTag is if-absent or always");
+  }
   for (const limit of [maxReferrers, maxBundles, maxTotalBytes]) assertLimit(limit);
   try {
     signal?.throwIfAborted();
-    const listed = await listCandidates(store, subject, maxReferrers, signal);
+    const listed = await listCandidates(store, subject, { maxReferrers, fallbackTag, signal });
     const { candidates } = listed;
     if (candidates.length > maxBundles) {
       throw unreadable(`${candidates.length} bundles, more than ${maxBundles}`);
@@ -80,35 +90,45 @@ export async function fetchBundles(
   }
 }
 
+interface Listing extends SignalOptions {
+  maxReferrers: number;
+  fallbackTag: "if-absent" | "always";
+}
+
+type BundleStore = ReadStore & Partial<ReferrerLister>;
+
 async function listCandidates(
-  store: ReadStore & Partial<ReferrerLister>,
+  store: BundleStore,
   subject: Digest,
-  maxReferrers: number,
-  signal: AbortSignal | undefined,
+  listing: Listing,
 ): Promise<{ count: number; candidates: Descriptor[] }> {
+  const { maxReferrers, signal } = listing;
+  const seen = new Set<Digest>();
   const candidates = new Map<Digest, Descriptor>();
   let count = 0;
-  for await (const descriptor of listReferrers(store, subject, signal)) {
+  for await (const descriptor of listReferrers(store, subject, listing)) {
     signal?.throwIfAborted();
     count++;
-    if (count > maxReferrers) throw unreadable(`more than ${maxReferrers} referrers`);
+    seen.add(descriptor.digest);
+    if (count > 2 * maxReferrers || seen.size > maxReferrers)
+      throw unreadable(`more than ${maxReferrers} referrers`);
     const { artifactType } = descriptor;
     // A list that tells no type leaves it to the manifest.
     const isCandidate = artifactType === undefined || conventionOfType(artifactType) === "sigstore-bundle";
     if (isCandidate) candidates.set(descriptor.digest, descriptor);
   }
-  return { count, candidates: [...candidates.values()] };
+  return { count: seen.size, candidates: [...candidates.values()] };
 }
 
 async function* listReferrers(
-  store: ReadStore & Partial<ReferrerLister>,
+  store: BundleStore,
   subject: Digest,
-  signal: AbortSignal | undefined,
+  { fallbackTag, signal }: Listing,
 ): AsyncGenerator<Descriptor, void> {
   if (store.referrers) {
     // Of a subject only the digest counts.
     yield* store.referrers({ mediaType: OCI_MANIFEST, digest: subject, size: 0 }, { signal });
-    return;
+    if (fallbackTag !== "always") return;
   }
   let index: Descriptor;
   try {

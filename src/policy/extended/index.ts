@@ -22,7 +22,7 @@ export type {
   ExtendedResult,
   SignedResult,
 } from "./evaluate-bundles.ts";
-export { type BundleLimits, type FoundBundle, type FoundBundles, fetchBundles } from "./fetch-bundles.ts";
+export { type BundleSearch, type FoundBundle, type FoundBundles, fetchBundles } from "./fetch-bundles.ts";
 export {
   FULCIO_EXTENSIONS,
   type FulcioExtension,

@@ -19,7 +19,7 @@ import {
   evaluateBundles,
   type ImageBundle,
 } from "./evaluate-bundles.ts";
-import { type BundleLimits, fetchBundles } from "./fetch-bundles.ts";
+import { type BundleSearch, fetchBundles } from "./fetch-bundles.ts";
 import { type ExtendedRequirement, type OpenedRequirement, openRequirement } from "./requirement.ts";
 import { knownMembers } from "./signer-requirement.ts";
 import type { VerifiedStatement } from "./statement.ts";
@@ -40,7 +40,7 @@ export interface ExtendedRule {
 }
 
 /** Options of {@link createExtendedVerifier}. */
-export interface ExtendedVerifierOptions extends BundleLimits {
+export interface ExtendedVerifierOptions extends BundleSearch {
   /** Says what the node says. */
   verifier: Verifier;
   /** Where images and their bundles are: the same as the verifier's. */
@@ -142,9 +142,9 @@ type BundleStore = ReadStore & Partial<ReferrerLister>;
  * @throws {PolicyError} `ERR_POLICY_TRUST_ROOT` for a public key that cannot be read.
  */
 export async function createExtendedVerifier(options: ExtendedVerifierOptions): Promise<ExtendedVerifier> {
-  const known = ["verifier", "source", "rules", "maxReferrers", "maxBundles", "maxTotalBytes"];
-  knownMembers(options, known);
-  const { verifier, source, rules: given, ...limits } = options;
+  const search = ["fallbackTag", "maxReferrers", "maxBundles", "maxTotalBytes"];
+  knownMembers(options, ["verifier", "source", "rules", ...search]);
+  const { verifier, source, rules: given, ...searching } = options;
   const rules = await openRules(given);
 
   async function decide(node: Verdict, signal: AbortSignal | undefined): Promise<ExtendedVerdict> {
@@ -162,7 +162,7 @@ export async function createExtendedVerifier(options: ExtendedVerifierOptions): 
     const bundles: ImageBundle[] = [];
     const sources: BundleSourceReport[] = [];
     const collect = async (subject: Digest): Promise<void> => {
-      const found = await fetchBundles(store, subject, { ...limits, signal });
+      const found = await fetchBundles(store, subject, { ...searching, signal });
       const needsBytes = found.bundles.some(
         ({ content }) => !(content instanceof PolicyError) && content.content === "message",
       );
