@@ -100,6 +100,8 @@ export interface Client {
   /** Scheme, host and port of a domain's registry. */
   urlOf(domain: string): URL;
   readonly trustOrigin: TrustOrigin | undefined;
+  /** Whether every connection is lading's own, and none of a dispatcher that the caller gave. */
+  readonly ownConnections: boolean;
   readonly now: () => number;
   close(): Promise<void>;
 }
@@ -150,6 +152,7 @@ export function createClient(options: ClientOptions = {}): Client {
 
   return {
     trustOrigin,
+    ownConnections: dispatcher === undefined,
     now,
     urlOf: (domain) => registryUrl(domain, plainHttp),
     async request(request) {

@@ -24,6 +24,7 @@ import { OciError } from "./errors.ts";
 import { discardBody, type HttpAnswer, headerOf, readBody } from "./http.ts";
 import { cutParameters } from "./manifest.ts";
 import { isManifestType } from "./manifest-kind.ts";
+import { provenStream } from "./proven-stream.ts";
 import { type RangeOptions, readRanges, resolveRanges } from "./ranged-blob.ts";
 import type { ResolvedRetryPolicy } from "./retry.ts";
 import { repositoryScope } from "./scope.ts";
@@ -163,10 +164,21 @@ function isAbsent(error: unknown): boolean {
 }
 
 /** The content of a descriptor; see `Fetcher`. */
-export async function* fetchFromRepository(
+export function fetchFromRepository(
+  place: RepositoryPlace,
+  descriptor: Descriptor,
+  options: FetchOptions,
+): AsyncGenerator<Uint8Array, void> {
+  // The bytes of a caller's dispatcher may change after they were verified.
+  if (!place.client.ownConnections) return readVerified(place, descriptor, options, () => {});
+  return provenStream(descriptor, (wanted, passed) => readVerified(place, wanted, options, passed));
+}
+
+async function* readVerified(
   place: RepositoryPlace,
   descriptor: Descriptor,
   { signal, ranges }: FetchOptions,
+  passed: () => void,
 ): AsyncGenerator<Uint8Array, void> {
   const { mediaType } = descriptor;
   assertCapability(place.endpoint, "pull");
@@ -177,6 +189,7 @@ export async function* fetchFromRepository(
     const answer = await requestManifest(place, "GET", digest, signal);
     const { bytes } = await collectManifest(place, answer, digest, signal);
     yield* verifyStream(single(bytes), { digest, size }, { signal });
+    passed();
     return;
   }
   const request = (
@@ -214,6 +227,7 @@ export async function* fetchFromRepository(
         })
       : rest(0);
   yield* verifyStream(source, { digest, size }, { signal });
+  passed();
 }
 
 /** The exact bytes of a manifest, and its digest: the one asked for, else sha256. */

@@ -15,6 +15,7 @@ import { discardBody, headerOf } from "./http.ts";
 import { artifactTypeOf, type Manifest, parseManifest } from "./manifest.ts";
 import { isManifestType } from "./manifest-kind.ts";
 import { mountableName } from "./mount.ts";
+import { verifyOnce } from "./proven-stream.ts";
 import {
   collectManifest,
   existsInRepository,
@@ -207,7 +208,7 @@ async function pushWhole(
     const source: Uint8Array | ByteStream =
       content instanceof Uint8Array
         ? content
-        : holdBack(verifyStream(asStream(content), descriptor, { signal }));
+        : holdBack(verifyOnce(asStream(content), descriptor, { signal }));
     await finishUpload(session, digest, { body: source, size });
   } catch (error) {
     await cancelUpload(session);

@@ -7,12 +7,22 @@ import type { ByteStream } from "../../core/bytes.ts";
 import { parseReferenceName } from "../../core/reference.ts";
 import { type Descriptor, embeddedContent } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
+import { passProof, unchanged } from "../proven-stream.ts";
 import { forEachBounded } from "./bounded.ts";
 import { type CopyNode, inOrder, readGraph } from "./copy-graph.ts";
 import type { CopyEvent, CopyImageOptions, CopyReport, CopySource, CopyTarget } from "./copy-options.ts";
 import { assertAllowed, graphContext, readRoot } from "./copy-root.ts";
 
 const PROGRESS_BYTES = 1024 * 1024;
+
+/** How far the content of a blob was read. */
+interface Reading {
+  begun: boolean;
+  /** Bytes that the target has taken. */
+  sent: number;
+  /** What the source gave. */
+  stream: ByteStream | undefined;
+}
 
 /**
  * Copies an image or artifact with everything that it names, and gives it a name in the target.
@@ -77,7 +87,7 @@ export async function copyImage(
       });
       if (found !== undefined) return settle(found, descriptor, 0);
     }
-    const reading = { begun: false, sent: 0 };
+    const reading: Reading = { begun: false, sent: 0, stream: undefined };
     const embedded = await onSide("source", digest, async () => embeddedContent(descriptor));
     if (
       embedded &&
@@ -85,7 +95,7 @@ export async function copyImage(
     ) {
       return settle("skipped", descriptor, 0);
     }
-    const content = embedded ?? watched(descriptor, inner, reading);
+    const content = embedded ?? passProof(watched(descriptor, inner, reading), () => reading.stream);
     await onSide("target", digest, () => target.push(descriptor, content, { signal: inner }));
     settle(embedded || reading.begun ? "copied" : "skipped", descriptor, reading.sent);
   }
@@ -103,13 +113,14 @@ export async function copyImage(
   async function* watched(
     descriptor: Descriptor,
     inner: AbortSignal,
-    reading: { begun: boolean; sent: number },
+    reading: Reading,
   ): ByteStream & AsyncGenerator<Uint8Array, void> {
     reading.begun = true;
     let told = 0;
     try {
       tell({ kind: "started", descriptor, doneBytes, totalBytes });
-      for await (const chunk of source.fetch(descriptor, { signal: inner })) {
+      reading.stream = source.fetch(descriptor, { signal: inner });
+      for await (const chunk of unchanged(reading.stream)) {
         yield chunk;
         reading.sent += chunk.byteLength;
         doneBytes += chunk.byteLength;

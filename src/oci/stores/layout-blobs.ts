@@ -13,6 +13,7 @@ import { abortableStream, type SignalOptions } from "../../core/signal.ts";
 import { assertRange } from "../content-range.ts";
 import { type Descriptor, embeddedContent } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
+import { provenStream } from "../proven-stream.ts";
 import { isInside, openInside, syncDirectory, systemCode, withFileErrors, writeThenRename } from "./files.ts";
 import { readRange, writeVerified } from "./verified-file.ts";
 
@@ -56,24 +57,8 @@ export function layoutBlobs(root: string, { sync }: { sync: boolean }): LayoutBl
   const unsettled = new Set<string>();
 
   return {
-    async *fetch(descriptor, { signal }) {
-      signal?.throwIfAborted();
-      const path = blobPath(descriptor.digest);
-      const handle = await openInside(root, path);
-      if (!handle) {
-        const embedded = embeddedContent(descriptor);
-        if (!embedded) throw notFound(descriptor.digest, root);
-        yield embedded;
-        return;
-      }
-      try {
-        const { size } = await handle.stat();
-        assertSize(descriptor, size, path);
-        yield* verifyStream(readRange(handle, { offset: 0, size }), descriptor, { signal });
-      } finally {
-        await handle.close();
-      }
-    },
+    fetch: (descriptor, options) =>
+      provenStream(descriptor, (wanted, passed) => readVerified(wanted, options, passed)),
     async *fetchRange(descriptor, { start, end }, { signal }) {
       assertRange(descriptor, start, end);
       signal?.throwIfAborted();
@@ -132,6 +117,31 @@ export function layoutBlobs(root: string, { sync }: { sync: boolean }): LayoutBl
         for (const algorithm of algorithms) await syncDirectory(join(root, "blobs", algorithm));
       }),
   };
+
+  async function* readVerified(
+    descriptor: Descriptor,
+    { signal }: SignalOptions,
+    passed: () => void,
+  ): AsyncGenerator<Uint8Array, void> {
+    signal?.throwIfAborted();
+    const path = blobPath(descriptor.digest);
+    const handle = await openInside(root, path);
+    if (!handle) {
+      const embedded = embeddedContent(descriptor);
+      if (!embedded) throw notFound(descriptor.digest, root);
+      yield embedded;
+      passed();
+      return;
+    }
+    try {
+      const { size } = await handle.stat();
+      assertSize(descriptor, size, path);
+      yield* verifyStream(readRange(handle, { offset: 0, size }), descriptor, { signal });
+      passed();
+    } finally {
+      await handle.close();
+    }
+  }
 
   /** Makes the directory for an algorithm, once; a link in its place must not lead elsewhere. */
   function prepare(algorithm: string): Promise<void> {

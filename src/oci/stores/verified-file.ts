@@ -5,9 +5,16 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import type { ByteStream } from "../../core/bytes.ts";
-import { type ContentExpectation, createDigester, digestAlgorithm, verifyBytes } from "../../core/digest.ts";
+import {
+  type ContentExpectation,
+  createDigester,
+  type Digester,
+  digestAlgorithm,
+  verifyBytes,
+} from "../../core/digest.ts";
 import { CoreError } from "../../core/errors.ts";
 import { abortableStream, type SignalOptions } from "../../core/signal.ts";
+import { assertProven, proofOf, type StreamProof, unchanged } from "../proven-stream.ts";
 import { withFileErrors } from "./files.ts";
 
 /** Bytes per call of the system: large enough that calls cost nothing, small enough to stay in the cache. */
@@ -22,8 +29,8 @@ export type SizedExpectation = ContentExpectation & { size: number };
 /**
  * Writes content to a new file, and fails unless size and digest are the expected ones.
  *
- * The bytes are copied before they are hashed, and what was hashed is written: a source may use its buffers again. One
- * write is under way while the next piece is collected.
+ * The bytes are copied before they are hashed, and what was hashed is written: a source may use its buffers again. Only
+ * a stream that proves what it is was hashed already. One write is under way while the next piece is collected.
  *
  * @throws {CoreError} `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH`.
  * @throws {OciError} `ERR_OCI_FILE`. An error of the source comes out unchanged.
@@ -40,7 +47,8 @@ export async function writeVerified(
     await writeAll(handle, bytes, 0);
     return;
   }
-  const digester = createDigester(digestAlgorithm(expected.digest));
+  let proof: StreamProof | undefined;
+  let digester: Digester | undefined;
   const capacity = Math.max(1, Math.min(PIECE_BYTES, expected.size));
   let collecting = Buffer.allocUnsafeSlow(capacity);
   let other: Buffer<ArrayBuffer> | undefined;
@@ -49,7 +57,7 @@ export async function writeVerified(
   let writing: Promise<void> = Promise.resolve();
   const flush = async (): Promise<void> => {
     const piece = collecting.subarray(0, filled);
-    digester.update(piece);
+    digester?.update(piece);
     // Only one write at a time: when this wait is over the other buffer is free.
     await writing;
     writing = writeAll(handle, piece, position);
@@ -62,7 +70,11 @@ export async function writeVerified(
     collecting = free;
   };
   try {
-    for await (const chunk of abortableStream(content, signal)) {
+    for await (const chunk of abortableStream(unchanged(content), signal)) {
+      if (!proof && !digester) {
+        proof = proofOf(content, expected);
+        if (!proof) digester = createDigester(digestAlgorithm(expected.digest));
+      }
       if (position + filled + chunk.byteLength > expected.size) {
         throw new CoreError(
           "ERR_SIZE_MISMATCH",
@@ -89,10 +101,7 @@ export async function writeVerified(
       `${expected.digest}: expected ${expected.size} bytes, got ${position}`,
     );
   }
-  const got = digester.digest();
-  if (got !== expected.digest) {
-    throw new CoreError("ERR_DIGEST_MISMATCH", `expected ${expected.digest}, got ${got}`);
-  }
+  assertProven(proof, digester, expected.digest);
 }
 
 /** Writes all of the bytes at a position: one call may write less. */
