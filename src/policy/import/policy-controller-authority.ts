@@ -114,7 +114,9 @@ function trustOfKeyless(
   const identity = identityOf(keyless, losses);
   const { log } = authority;
   const isLogged = log?.url !== undefined || log?.trustRootRef !== undefined;
-  if (!isLogged) {
+  // Without any word on logs and roots, the controller demands an entry of the public log, as nodes do.
+  const isPublic = !log && keyless.trustRootRef === undefined;
+  if (!isLogged && !isPublic) {
     const message = "the log is not asked for, and nodes demand an entry of it for every certificate";
     losses.add(log?.node ?? authority.node, "log-required", "accepts-less", message);
   }

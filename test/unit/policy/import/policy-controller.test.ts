@@ -184,15 +184,29 @@ test("losses that only refuse more are reported", async () => {
     [{ spec: { mode: "warn" } }, "mode-warn"],
     [{ authorities: [{ ...key, source: [{ oci: "ghcr.io/sigs", tagPrefix: "x" }] }] }, "signature-source"],
     [{ authorities: [{ static: { action: "fail", message: "no" } }] }, "message"],
-    [{ authorities: [{ keyless: keyless.keyless }] }, "log-required"],
+    [{ authorities: [{ ...keyless, ctlog: {} }] }, "log-required"],
+    [{ authorities: [{ keyless: { ...keyless.keyless, trustRootRef: "mine" } }] }, "log-required"],
   ];
   for (const [given, code] of cases) {
-    const { losses } = await from(given, { trustRoots: { "": ROOT } });
+    const { losses } = await from(given, { trustRoots: { "": ROOT, mine: ROOT } });
     assert.ok(
       losses.some((loss) => loss.code === code && loss.effect === "accepts-less"),
       code,
     );
   }
+});
+
+test("keyless without a word on logs demands an entry of the public one, as the controller does", async () => {
+  const { policy, losses } = await from(
+    { authorities: [{ keyless: keyless.keyless }] },
+    { trustRoots: { "": ROOT } },
+  );
+  const [requirement] = at(policy, "ghcr.io") ?? [];
+  assert.ok(requirement?.type === "sigstoreSigned" && requirement.trust.kind === "fulcio");
+  assert.deepEqual(
+    losses.map(({ code }) => code),
+    ["signed-identity"],
+  );
 });
 
 test("a caller may take some losses knowingly, never one that lets unsigned images in", async () => {
