@@ -15,7 +15,7 @@ import type { SigstoreSignature, SimpleSignature, StoredSignature } from "./sign
 import { openSignedByKeys, verifySimpleSignature } from "./signed-by.ts";
 import { type AcceptedSignature, type SignatureStep, verifySigstoreSignature } from "./sigstore.ts";
 import { createTrustMemory, type TrustMemory } from "./trust-memory.ts";
-import type { FileContent } from "./trust-root.ts";
+import { type FileContent, openTrustRoot } from "./trust-root.ts";
 import type { Policy, PolicyRequirement, SignedBy, SigstoreSigned } from "./types.ts";
 import type { Evaluation, RequirementResult, SignatureLabel, SignatureResult } from "./verdict.ts";
 
@@ -183,7 +183,7 @@ async function evaluateSigstoreSigned(
   }
   const results: SignatureResult[] = [];
   const budget = imageBudget();
-  const root = await orPolicyError(evidence.memory.root(requirement.trust, evidence.file));
+  const root = await orPolicyError(openTrustRoot(requirement.trust, evidence.file, evidence.memory));
   for (const { source, signature } of relevant) {
     const label = { source, digest: digestOf(signature.payload) };
     const result = await trySignature(label, (onStep) => {

@@ -69,13 +69,7 @@ export type { SignatureStep } from "./sigstore.ts";
 export * from "./sources/index.ts";
 export type { ReadPolicyFile } from "./trust-files.ts";
 export { createTrustMemory, type TrustMemory } from "./trust-memory.ts";
-export type {
-  FileContent,
-  FulcioTrustRoot,
-  KeyTrustRoot,
-  PkiTrustRoot,
-  TrustRoot,
-} from "./trust-root.ts";
+export type { FileContent } from "./trust-root.ts";
 export type * from "./types.ts";
 export type * from "./verdict.ts";
 export { createVerifier, type Verifier, type VerifierOptions, type VerifyOptions } from "./verifier.ts";

@@ -4,8 +4,6 @@
  * @module
  */
 import { digestOf } from "../core/digest.ts";
-import { type FileContent, openTrustRoot, type TrustRoot } from "./trust-root.ts";
-import type { SigstoreTrust } from "./types.ts";
 
 /**
  * What was parsed of keys and certificates. Failures are not kept: a broken file fails again, with its own
@@ -14,8 +12,6 @@ import type { SigstoreTrust } from "./types.ts";
  * It belongs to one way of reading files: with another, or after files changed, a new one is needed.
  */
 export interface TrustMemory {
-  /** What a requirement trusts, parsed at the first call. */
-  root(trust: SigstoreTrust, file: FileContent): Promise<TrustRoot>;
   /**
    * What a parser makes of a content: called at most once for each content that it can read.
    *
@@ -26,16 +22,8 @@ export interface TrustMemory {
 
 /** A memory with nothing in it. */
 export function createTrustMemory(): TrustMemory {
-  const roots = new WeakMap<SigstoreTrust, TrustRoot>();
   const results = new Map<unknown, Map<string, unknown>>();
-  const memory: TrustMemory = {
-    async root(trust, file) {
-      const known = roots.get(trust);
-      if (known) return known;
-      const root = await openTrustRoot(trust, file, memory);
-      roots.set(trust, root);
-      return root;
-    },
+  return {
     parsed<T>(parse: (content: Uint8Array) => T, content: Uint8Array): T {
       const digest = digestOf(content);
       const kept = (results.get(parse) ?? new Map()) as Map<string, T>;
@@ -48,5 +36,4 @@ export function createTrustMemory(): TrustMemory {
       return result;
     },
   };
-  return memory;
 }

@@ -77,8 +77,12 @@ export function requirementPaths(requirement: PolicyRequirement): readonly strin
   return requirement.type === "sigstoreSigned" ? trustPaths(requirement.trust) : [];
 }
 
+/** What was opened with a memory: the same objects for the same requirement. */
+const opened = new WeakMap<TrustMemory, WeakMap<SigstoreTrust, TrustRoot>>();
+
 /**
- * Reads and parses everything that a requirement trusts, in the order of the reference implementation.
+ * Reads and parses everything that a requirement trusts, in the order of the reference implementation; once for each
+ * memory.
  *
  * @param memory What was parsed before is taken from here, and what is parsed now is kept here.
  * @throws {PolicyError} `ERR_POLICY_TRUST_ROOT` for a file that cannot be read or holds no key or certificate;
@@ -89,6 +93,14 @@ export async function openTrustRoot(
   file: FileContent,
   memory: TrustMemory,
 ): Promise<TrustRoot> {
+  const roots = opened.get(memory) ?? new WeakMap<SigstoreTrust, TrustRoot>();
+  opened.set(memory, roots);
+  const root = roots.get(trust) ?? (await openAnew(trust, file, memory));
+  roots.set(trust, root);
+  return root;
+}
+
+async function openAnew(trust: SigstoreTrust, file: FileContent, memory: TrustMemory): Promise<TrustRoot> {
   switch (trust.kind) {
     case "keys":
       return openKeys(trust, file, memory);
@@ -117,9 +129,9 @@ async function openKeys(
   memory: TrustMemory,
 ): Promise<KeyTrustRoot> {
   const contents = await contentsOf(keys, file);
-  const opened = contents.map((content, index) => numbered("public key", index, content, memory));
-  if (!rekor) return { kind, keys: opened };
-  return { kind, keys: opened, logKeys: await openLogKeys(rekor, file, memory) };
+  const parsed = contents.map((content, index) => numbered("public key", index, content, memory));
+  if (!rekor) return { kind, keys: parsed };
+  return { kind, keys: parsed, logKeys: await openLogKeys(rekor, file, memory) };
 }
 
 async function openLogKeys(source: KeySource, file: FileContent, memory: TrustMemory): Promise<PublicKey[]> {

@@ -17,6 +17,7 @@ export interface TextStore {
   get(key: string): unknown;
   /** Keeps a text for about `ttlMs` milliseconds. */
   set(key: string, text: string, ttlMs: number): unknown;
+  /** Removes a text, if there is one. */
   delete(key: string): unknown;
 }
 
