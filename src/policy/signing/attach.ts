@@ -114,16 +114,17 @@ async function attachToTag(
       continue;
     }
     const next = addSignatures(current, signatures);
+    let start = 0;
     try {
       for (const { descriptor, content } of next.blobs) await store.push(descriptor, content, { signal });
       await store.push(next.manifest, next.bytes, { signal });
+      start = performance.now();
+      if (!(await standsFor(store, tag, current, signal))) continue;
+      await store.tag(next.manifest, tag, { signal });
     } catch (error) {
       if (++misses > MAX_MISSES || !isBlobUnknown(error)) throw error;
       continue;
     }
-    const start = performance.now();
-    if (!(await standsFor(store, tag, current, signal))) continue;
-    await store.tag(next.manifest, tag, { signal });
     added = Math.max(added, next.added);
     const least = attempt > 0 ? CONTENDED_SETTLE_MS : SETTLE_MS;
     const wait = settleMs ?? Math.max(least, 4 * (performance.now() - start));

@@ -303,6 +303,17 @@ test("a registry that loses sight of a blob for a moment is asked again, and one
   await attachSigstoreSignatures(passing.store, DIGEST, [signature("mine")]);
   assert.deepEqual(await layersOf(passing.store), ["mine"]);
   assert.equal(passing.tries(), 4);
+  let tagged = 0;
+  const store = memoryStore();
+  const atTag: Store = {
+    ...store,
+    async tag(...given) {
+      if (++tagged === 1) throw failure;
+      await store.tag(...given);
+    },
+  };
+  await attachSigstoreSignatures(atTag, DIGEST, [signature("mine")]);
+  assert.deepEqual(await layersOf(store), ["mine"]);
   const lasting = forgetful(Number.POSITIVE_INFINITY);
   await assert.rejects(
     attachSigstoreSignatures(lasting.store, DIGEST, [signature("mine")]),
