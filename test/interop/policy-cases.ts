@@ -3,6 +3,7 @@
  *
  * `HOST` stands for the registry, which both have to reach under one name.
  */
+import { loadOpenPgp } from "../../src/policy/openpgp/library.ts";
 import { createGpgKey, createGpgRing, type GpgKey } from "../../src/testing/index.ts";
 
 /** One decision that both make. */
@@ -18,10 +19,29 @@ export interface PolicyCase {
 }
 
 /** Why skopeo 1.9.3 with GnuPG 2.2 differs from lading in a case. */
-export type Difference = keyof typeof DIFFERENCES;
+export type Difference =
+  | "subkey of a primary key"
+  | "SHA-1"
+  | "short RSA key"
+  | "text after the message"
+  | "detached"
+  | "armored message"
+  | "clear-text message"
+  | "private key as keyring"
+  | "payload that is no JSON"
+  | "format of a signature file"
+  | "digest that is none"
+  | "missing key file";
 
-/** What skopeo says instead, with the reason why that is known and right. */
-export const DIFFERENCES = {
+/** What the two say where they differ, and why that is known and right. */
+export interface KnownDifference {
+  readonly why: string;
+  readonly skopeo: RegExp;
+  readonly lading: RegExp;
+}
+
+/** Every difference that is known. */
+export const DIFFERENCES: Readonly<Record<Difference, KnownDifference>> = {
   "subkey of a primary key": {
     why: "newer containers/image counts a subkey's signature for its primary key",
     skopeo: /^Source image rejected: Signature by key [0-9A-F]{40} is not accepted$/,
@@ -46,6 +66,16 @@ export const DIFFERENCES = {
     why: "GnuPG verifies a signature without data against no data; lading says what is missing",
     skopeo: /^Source image rejected: Invalid GPG signature: gpgme\.Signature\{Summary:4, .*err:0x7000008\}/,
     lading: /^Source image rejected: Invalid GPG signature: it is detached from its data$/,
+  },
+  "armored message": {
+    why: "GnuPG reads armor anywhere; signatures of images are binary",
+    skopeo: /^allowed$/,
+    lading: /^Source image rejected: No data$/,
+  },
+  "clear-text message": {
+    why: "GnuPG takes them, other backends do not, and the format's description forbids them",
+    skopeo: /^allowed$/,
+    lading: /^Source image rejected: No data$/,
   },
   "private key as keyring": {
     why: "GnuPG imports a private key, whose place is not a policy; lading takes public keys only",
@@ -72,7 +102,7 @@ export const DIFFERENCES = {
     skopeo: /^Source image rejected: open .*: no such file or directory$/,
     lading: /^Source image rejected: .*(?:ENOENT|no such file)/,
   },
-} as const satisfies Record<string, { why: string; skopeo: RegExp; lading: RegExp }>;
+};
 
 /** Texts that were worded differently when skopeo 1.9.3 was made, and what they were. */
 const OLD_WORDS: readonly (readonly [now: RegExp, then: string])[] = [
@@ -223,6 +253,9 @@ async function makeSets({ name, digest, payload }: CaseImage, keys: Keys): Promi
     ["signature-first", [good.sign(right, { order: "signature-first" })]],
     ["detached", [good.sign(right, { order: "detached", compression: "none" })]],
     ["followed", [Buffer.concat([byGood, Buffer.from("text")])]],
+    ["framed", [framed(byGood)]],
+    ["framed-armored", [framed(armored(byGood))]],
+    ["framed-clear-text", [framed(await clearText(good, right))]],
     ["garbage", [Buffer.from("garbage")]],
     ["good-garbage", [byGood, Buffer.from("garbage")]],
   ];
@@ -230,6 +263,25 @@ async function makeSets({ name, digest, payload }: CaseImage, keys: Keys): Promi
   return new Map(
     await Promise.all(sets.map(async ([each, list]) => [each, await Promise.all(list)] as const)),
   );
+}
+
+/** A signature as newer stores have it, with the name of its format before it. */
+function framed(content: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from("\0simple-signing\n"), content]);
+}
+
+function armored(message: Uint8Array): Uint8Array {
+  const lines = Buffer.from(message).toString("base64").replace(/.{64}/g, "$&\n");
+  return Buffer.from(`-----BEGIN PGP MESSAGE-----\n\n${lines}\n-----END PGP MESSAGE-----\n`);
+}
+
+async function clearText({ armoredPrivateKey }: GpgKey, content: Uint8Array): Promise<Uint8Array> {
+  const library = await loadOpenPgp();
+  const signed = await library.sign({
+    message: await library.createCleartextMessage({ text: String(content) }),
+    signingKeys: await library.readPrivateKey({ armoredKey: armoredPrivateKey }),
+  });
+  return Buffer.from(signed);
 }
 
 const ANY = { type: "insecureAcceptAnything" };
@@ -285,6 +337,8 @@ function signatureCases({ name }: CaseImage, sets: SignatureSets): PolicyCase[] 
     detached: "detached",
     "no-json": "payload that is no JSON",
     "bad-digest": "digest that is none",
+    "framed-armored": "armored message",
+    "framed-clear-text": "clear-text message",
     garbage: "format of a signature file",
     "good-garbage": "format of a signature file",
   };
