@@ -8,6 +8,7 @@ import { raceSignal, type SignalOptions } from "../../core/signal.ts";
 import { messageOf, PolicyError } from "../errors.ts";
 import { dockerImage } from "../evaluate.ts";
 import { formatPolicy } from "../format.ts";
+import { parsePolicy } from "../parse.ts";
 import { parseImageReference } from "../reference.ts";
 import { type PolicyScope, selectRequirements } from "../scope.ts";
 import type { Policy, PolicyRequirement } from "../types.ts";
@@ -102,6 +103,9 @@ export async function diffPolicies(
     throw new RangeError("concurrency must be a whole number above 0");
   }
   signal?.throwIfAborted();
+  for (const policy of [before, after]) {
+    parsePolicy(formatPolicy(policy), { maxBytes: Number.MAX_SAFE_INTEGER });
+  }
   const unchanged: string[] = [];
   const invalid: { image: string; error: PolicyError }[] = [];
   const changed: Compared[] = [];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PolicyError } from "../../../../src/policy/errors.ts";
 import {
   type ComparedVerdict,
   type DiffPoliciesOptions,
@@ -7,6 +8,7 @@ import {
 } from "../../../../src/policy/lint/diff-policies.ts";
 import { parsePolicy } from "../../../../src/policy/parse.ts";
 import type { Policy } from "../../../../src/policy/types.ts";
+import type { RejectedVerdict, Verdict } from "../../../../src/policy/verdict.ts";
 
 const reject = { type: "reject" };
 const accept = { type: "insecureAcceptAnything" };
@@ -124,6 +126,20 @@ test("an abort ends the comparison with its reason", async () => {
     (error) => error === reason,
   );
   await assert.rejects(kindOf([signed], [other], { signal: controller.signal }), (error) => error === reason);
+});
+
+test("a verdict of a verifier is one that can be compared", async () => {
+  const verdict: Pick<RejectedVerdict, "kind" | "reason"> = { kind: "rejected", reason: "no signature" };
+  const compared: (verdict: Verdict) => ComparedVerdict = (given) => given;
+  const evaluate = async () => compared(verdict as Verdict);
+  const { changes } = await diffPolicies(policy([signed]), policy([other]), ["quay.io/a"], { evaluate });
+  assert.deepEqual(changes[0]?.after.outcome, verdict);
+});
+
+test("a policy that no node would read is refused", async () => {
+  const empty: Policy = { default: [], transports: new Map() };
+  await assert.rejects(diffPolicies(empty, policy([signed]), []), PolicyError);
+  await assert.rejects(diffPolicies(policy([signed]), empty, []), PolicyError);
 });
 
 test("texts that are no images are named with the reason", async () => {
