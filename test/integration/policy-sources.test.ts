@@ -4,7 +4,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { OCI_INDEX } from "../../src/core/media-types.ts";
+import { digestOf } from "../../src/core/digest.ts";
+import { DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../../src/core/media-types.ts";
+import { fetchManifest } from "../../src/oci/fetch.ts";
 import {
   createMirroredRegistry,
   memoryStore,
@@ -14,6 +16,7 @@ import {
 import type { RepositorySource } from "../../src/oci/store.ts";
 import { PolicyError } from "../../src/policy/errors.ts";
 import { parsePolicy } from "../../src/policy/parse.ts";
+import { sigstoreAttachments } from "../../src/policy/sources/attachments.ts";
 import {
   type LoadNodeSignaturesOptions,
   loadNodeSignatures,
@@ -250,6 +253,61 @@ test("where nobody looked there is no verdict: a store that cannot be asked, a p
   await assert.rejects(verifierFor(t, { source, defaultLookaside: ":none" }), {
     code: "ERR_POLICY_REGISTRIES_D",
   });
+});
+
+test("a store that cannot be asked is told from one whose registry keeps nothing", async (t) => {
+  const store = memoryStore();
+  await pushImage(store, "v1");
+  const verifier = await verifierFor(t, { source: { repository: () => store } });
+  await assert.rejects(
+    verifier.evaluate("quay.example/a/b:v1"),
+    /does not tell whether its registry keeps signatures/,
+  );
+});
+
+test("CVE-2021-41190: attachments are an image manifest of OCI, by the media type that the registry tells", async (t) => {
+  const { repository, registry, name, digest } = await signedImage(t);
+  const tag = `${digest.replace(":", "-")}.sig`;
+  const { bytes } = await repository.readManifest(tag);
+  const text = Buffer.from(bytes).toString().replaceAll(OCI_MANIFEST, DOCKER_MANIFEST);
+  const docker = Buffer.from(text);
+  const descriptor = { mediaType: DOCKER_MANIFEST, digest: digestOf(docker), size: docker.byteLength };
+  await repository.push(descriptor, docker);
+  await repository.tag(descriptor, tag);
+  const verifier = await verifierFor(t, {
+    source: registry,
+    text: "default-docker: {use-sigstore-attachments: true}",
+  });
+  await assert.rejects(verifier.evaluate(`${name}:v1`), (error) => {
+    assert.ok(error instanceof PolicyError);
+    assert.equal(error.code, "ERR_POLICY_SIGNATURES");
+    assert.match(error.message, /unexpected MIME type for sigstore attachment manifest/);
+    return true;
+  });
+});
+
+test("content that comes with its name is compared with its digest, whatever store gives it", async (t) => {
+  const { repository, name } = await signedImage(t);
+  const signatureSources = [sigstoreAttachments()];
+  for (const liesAbout of ["v1", ".sig"]) {
+    const lying = {
+      ...repository,
+      async readManifest(target: string) {
+        const { descriptor, bytes } = await repository.readManifest(target);
+        return {
+          descriptor,
+          bytes: target.endsWith(liesAbout) ? Buffer.concat([bytes, Buffer.from(" ")]) : bytes,
+        };
+      },
+    };
+    const source = { repository: () => lying };
+    const verifier = createVerifier(signedPolicy(), { source, signatureSources, cache: false });
+    const code = liesAbout === "v1" ? "ERR_POLICY_MANIFEST" : "ERR_POLICY_SIGNATURES";
+    await assert.rejects(verifier.evaluate(`${name}:v1`), { code });
+    const target =
+      liesAbout === "v1" ? "v1" : `${(await repository.resolve("v1")).digest.replace(":", "-")}.sig`;
+    await assert.rejects(fetchManifest(lying, target, { inOneStep: true }), { code: "ERR_SIZE_MISMATCH" });
+  }
 });
 
 test("an image from a mirror is looked up by the mirror's name, in the mirror's repository alone", async (t) => {
