@@ -394,13 +394,22 @@ test("no verdict outlives the certificate that it rests on", async () => {
     signImage({ reference: NAME, digest: world.digest, signer }),
   ]);
   const pki = { caRootsData: base64(authorities.rootPem), subjectEmail: "dev@example.com" };
-  const verifier = world.verifier({
-    type: "sigstoreSigned",
-    pki,
-    signedIdentity: { type: "matchRepository" },
-  });
+  const memory = memoryVerdictCache();
+  const ttls: number[] = [];
+  const store: VerdictCache = {
+    ...memory,
+    set(name, entry, options) {
+      ttls.push(options.ttlMs, entry.expiresAt - NOW);
+      return memory.set(name, entry, options);
+    },
+  };
+  const verifier = world.verifier(
+    { type: "sigstoreSigned", pki, signedIdentity: { type: "matchRepository" } },
+    { cache: { store } },
+  );
   const reference = `${NAME}@${world.digest}`;
   const verdict = await verifier.evaluate(reference);
+  assert.deepEqual(ttls, [MINUTE, MINUTE]);
   assert.equal(verdict.kind === "allowed" && verdict.validUntil, (NOW + MINUTE) / 1000);
   world.clock.at = NOW + MINUTE - 1;
   assert.equal(await verifier.evaluate(reference), verdict);
