@@ -21,7 +21,6 @@ const BOUNDARIES: Readonly<Record<string, Boundary>> = {
     packages: [
       "@sigstore/bundle",
       "@sigstore/protobuf-specs",
-      "@sigstore/sign",
       "@sigstore/verify",
       "openpgp",
       "re2js",
