@@ -1,0 +1,8 @@
+/**
+ * A cluster node's files, read as its daemons read them: each value with the place that it comes from.
+ *
+ * @module
+ */
+
+export { ConfigError, type ConfigErrorCode, type ConfigErrorOptions } from "./errors.ts";
+export type { Origin } from "./origin.ts";
