@@ -4,6 +4,7 @@
  * @module
  */
 import { type JsonPosition, LadingError, type LadingErrorOptions } from "../core/errors.ts";
+import type { ProfileProblem } from "./schema.ts";
 
 /** Codes of {@link SeccompError}. */
 export type SeccompErrorCode =
@@ -11,8 +12,10 @@ export type SeccompErrorCode =
   | "ERR_SECCOMP_SYNTAX"
   /** A value in a profile has another type than its field, or a number is out of range. */
   | "ERR_SECCOMP_TYPE"
-  /** A profile has more bytes than the limit. */
+  /** A profile or recording has more bytes than the limit, or a profile more rules. */
   | "ERR_SECCOMP_TOO_LARGE"
+  /** A profile has problems that an engine would pass over and strict reading does not. */
+  | "ERR_SECCOMP_STRICT"
   /** A profile gives two fields that exclude each other: `architectures` and `archMap`, or `name` and `names`. */
   | "ERR_SECCOMP_FIELD_CONFLICT"
   /** A profile names an errno that the engine does not know. */
@@ -33,6 +36,8 @@ export type SeccompErrorCode =
   | "ERR_SECCOMP_RULE_CONFLICT"
   /** A system call has no number on the architecture, or no such name is known. */
   | "ERR_SECCOMP_UNKNOWN_SYSCALL"
+  /** A BPF program is none that the kernel takes for a filter, or has instructions that no runtime makes. */
+  | "ERR_SECCOMP_PROGRAM"
   /** Valid, but outside what lading can decide exactly, such as an architecture without a table of calls. */
   | "ERR_SECCOMP_UNSUPPORTED";
 
@@ -40,6 +45,8 @@ export type SeccompErrorCode =
 export interface SeccompErrorOptions extends LadingErrorOptions {
   /** Where in the profile the error lies. */
   position?: JsonPosition | undefined;
+  /** All that is wrong, in the order of the text. */
+  problems?: readonly ProfileProblem[] | undefined;
 }
 
 /**
@@ -51,10 +58,13 @@ export class SeccompError extends LadingError {
   readonly code: SeccompErrorCode;
   /** Where in the profile the error lies; set when a JSON text is the reason. */
   readonly position?: JsonPosition;
+  /** All that is wrong, in the order of the text; set for `ERR_SECCOMP_STRICT`. */
+  readonly problems?: readonly ProfileProblem[];
 
   constructor(code: SeccompErrorCode, message: string, options: SeccompErrorOptions = {}) {
     super(message, options);
     this.code = code;
     if (options.position) this.position = options.position;
+    if (options.problems) this.problems = options.problems;
   }
 }

@@ -10,6 +10,7 @@ import { SeccompError } from "./errors.ts";
 import {
   type BuiltFilter,
   buildFilter,
+  checkRules,
   type FilterRule,
   type SeccompFilterOptions,
   type SkippedRule,
@@ -128,13 +129,7 @@ export function createEvaluator(spec: LinuxSeccomp | null, options: SeccompFilte
   const empty = spec !== null && spec.defaultAction === "" && (spec.syscalls ?? []).length === 0;
   if (spec === null || (empty && options.runtime === "runc")) return { evaluate: allowAll };
   const filter = buildFilter(spec, options);
-  for (const { code, rule } of filter.results) {
-    if (code === 0) continue;
-    const where = `rule ${rule.index} for ${rule.name}`;
-    throw code === -17
-      ? new SeccompError("ERR_SECCOMP_RULE_CONFLICT", `${where} contradicts an earlier one`)
-      : new SeccompError("ERR_SECCOMP_FILTER_INVALID", `${where} has an argument index above 5`);
-  }
+  checkRules(filter);
   return { evaluate: (call) => evaluateIn(filter, call) };
 }
 

@@ -40,7 +40,8 @@ export interface Leaf<R> {
   readonly rule: R;
 }
 
-interface TestNode<R> {
+/** One test of a word of an argument, with what it leads to. */
+export interface TestNode<R> {
   readonly arg: number;
   readonly word: "high" | "low";
   /** `masked` and `eq` with all ones are the same question, but libseccomp keeps them apart. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { hasErrno, returnValue } from "./actions.ts";
-import { archOfProfile, type SeccompArch, seccompArch } from "./arch.ts";
+import { archOfProfile, SECCOMP_ARCHES, type SeccompArch, seccompArch } from "./arch.ts";
 import { SeccompError } from "./errors.ts";
 import { addRule, type CallTree, type Condition, type Operator } from "./filter-tree.ts";
 import { hasSyscallTable, isSyscallName, multiplexedCall, syscallNumber } from "./syscalls.ts";
@@ -20,6 +20,11 @@ export interface SeccompFilterOptions {
    * or on `write`. `"crun"`: no errno on an action that has none. Default: neither, only the filter itself.
    */
   runtime?: "runc" | "crun" | undefined;
+  /**
+   * Whether the node's libseccomp has a call on an architecture, both by its names (`x86_64`): it leaves out what it
+   * is too old to know. Asked only about calls that exist there. Default: it has them all, as libseccomp 2.6.1 does.
+   */
+  hasSyscall?: ((arch: string, name: string) => boolean) | undefined;
 }
 
 /** A rule as it is handed to libseccomp. */
@@ -95,6 +100,7 @@ export function buildFilter(spec: LinuxSeccomp, options: SeccompFilterOptions): 
   const entries = spec.syscalls ?? [];
   checkRuntime(spec, entries, options.runtime);
 
+  const numberOf = numbersFor(options);
   const defaultValue = returnValue(spec.defaultAction, spec.defaultErrnoRet);
   const calls = new Map([...arches.keys()].map((name) => [name, new Map<number, CallRules>()]));
   const results: RuleResult[] = [];
@@ -105,18 +111,33 @@ export function buildFilter(spec: LinuxSeccomp, options: SeccompFilterOptions): 
     for (const name of entry.names ?? []) {
       if (name === "") throw invalid(`rule ${index} has an empty name`);
       if (value === defaultValue) skipped.push({ index, name, reason: "equals-default" });
-      else if (!isSyscallName(name)) skipped.push({ index, name, reason: "unknown-name" });
+      else if (!isKnown(name, options)) skipped.push({ index, name, reason: "unknown-name" });
       else {
         for (const conditions of groups) {
           const rule: FilterRule = { index, name, conditions, value };
-          results.push({ rule, code: add(rule, arches, calls) });
+          results.push({ rule, code: add(rule, arches, calls, numberOf) });
         }
       }
     }
   });
   const stub = options.runtime === "runc" && !isAllowing(spec.defaultAction);
-  const lastNumbers = stub ? highestNumbers(entries, arches) : new Map<string, number>();
+  const lastNumbers = stub ? highestNumbers(entries, arches, numberOf) : new Map<string, number>();
   return { defaultValue, arches, calls, results, skipped, lastNumbers };
+}
+
+/**
+ * Checks that libseccomp takes every rule.
+ *
+ * @throws {SeccompError} `ERR_SECCOMP_RULE_CONFLICT`, `ERR_SECCOMP_FILTER_INVALID` for the first that it refuses.
+ */
+export function checkRules({ results }: BuiltFilter): void {
+  for (const { code, rule } of results) {
+    if (code === 0) continue;
+    const where = `rule ${rule.index} for ${rule.name}`;
+    throw code === -17
+      ? new SeccompError("ERR_SECCOMP_RULE_CONFLICT", `${where} contradicts an earlier one`)
+      : invalid(`${where} has an argument index above 5`);
+  }
 }
 
 function archesOf(spec: LinuxSeccomp, native: SeccompArch): Map<string, SeccompArch> {
@@ -174,13 +195,14 @@ function add(
   rule: FilterRule,
   arches: ReadonlyMap<string, SeccompArch>,
   calls: ReadonlyMap<string, Map<number, CallRules>>,
+  numberOf: NumberOf,
 ): RuleResult["code"] {
   if (rule.conditions.some(({ arg }) => !Number.isInteger(arg) || arg < 0 || arg > 5)) return -22;
   const changes: [of: Map<number, CallRules>, number: number, changed: CallRules][] = [];
   for (const [name, arch] of arches) {
     const own = calls.get(name);
     if (!own) continue;
-    for (const [number, placed] of placesOf(rule, arch)) {
+    for (const [number, placed] of placesOf(rule, arch, numberOf)) {
       const before = own.get(number);
       const leaf = { kind: "leaf", value: placed.value, rule: placed } as const;
       const tree = addRule(before?.tree, placed.conditions, leaf, arch.bits);
@@ -194,18 +216,40 @@ function add(
   // Only now: a rule that one architecture refuses is on none.
   for (const [own, number, changed] of changes) own.set(number, changed);
   for (const [name, arch] of arches) {
-    for (const [number, placed] of placesOf(rule, arch)) calls.get(name)?.get(number)?.rules.push(placed);
+    for (const [number, placed] of placesOf(rule, arch, numberOf))
+      calls.get(name)?.get(number)?.rules.push(placed);
   }
   return 0;
 }
 
+type NumberOf = (arch: SeccompArch, name: string) => number | undefined;
+
+function numbersFor({ hasSyscall }: SeccompFilterOptions): NumberOf {
+  if (!hasSyscall) return syscallNumber;
+  return (arch, name) => {
+    const number = syscallNumber(arch, name);
+    return number !== undefined && hasSyscall(arch.name, name) ? number : undefined;
+  };
+}
+
+function isKnown(name: string, options: SeccompFilterOptions): boolean {
+  if (!isSyscallName(name)) return false;
+  if (!options.hasSyscall) return true;
+  const numberOf = numbersFor(options);
+  return SECCOMP_ARCHES.some((arch) => numberOf(arch, name) !== undefined);
+}
+
 /** The numbers a rule is added for: its own, and that of the multiplexer, which uses up argument 0. */
-function placesOf(rule: FilterRule, arch: SeccompArch): [number: number, rule: FilterRule][] {
+function placesOf(
+  rule: FilterRule,
+  arch: SeccompArch,
+  numberOf: NumberOf,
+): [number: number, rule: FilterRule][] {
   const places: [number, FilterRule][] = [];
-  const number = syscallNumber(arch, rule.name);
+  const number = numberOf(arch, rule.name);
   if (number !== undefined) places.push([number, rule]);
   const multiplexed = multiplexedCall(arch, rule.name);
-  const through = multiplexed && syscallNumber(arch, multiplexed.multiplexer);
+  const through = multiplexed && numberOf(arch, multiplexed.multiplexer);
   if (multiplexed && through !== undefined) {
     const code: Condition = { arg: 0, op: "EQ", value: BigInt(multiplexed.code), mask: ALL_ONES };
     const conditions = [code, ...rule.conditions.filter(({ arg }) => arg !== 0)];
@@ -222,13 +266,14 @@ function isAllowing(action: string): boolean {
 function highestNumbers(
   entries: readonly LinuxSyscall[],
   arches: ReadonlyMap<string, SeccompArch>,
+  numberOf: NumberOf,
 ): Map<string, number> {
   const highest = new Map<string, number>();
   for (const [name, arch] of arches) {
     if (!hasSyscallTable(arch)) continue;
     let last = 0;
     for (const entry of entries) {
-      for (const call of entry.names ?? []) last = Math.max(last, syscallNumber(arch, call) ?? 0);
+      for (const call of entry.names ?? []) last = Math.max(last, numberOf(arch, call) ?? 0);
     }
     if (last > 0) highest.set(name, last);
   }

@@ -26,6 +26,7 @@ export {
   type ProfileManifest,
   profileArtifactReference,
 } from "./artifact-check.ts";
+export * from "./bpf/index.ts";
 export type {
   AnnotationSlot,
   DefiniteSeccompChoice,
