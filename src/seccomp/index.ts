@@ -43,6 +43,7 @@ export {
   toRuntimeSpec,
 } from "./convert.ts";
 export type { Annotations } from "./crio-annotations.ts";
+export { type DefaultProfileName, defaultProfile, defaultSeccomp } from "./defaults/index.ts";
 export { SeccompError, type SeccompErrorCode, type SeccompErrorOptions } from "./errors.ts";
 export {
   type ConsideredRule,
