@@ -7,7 +7,7 @@
  * @module
  */
 import { nativeArchName } from "./arch.ts";
-import type { ConvertedProfile, ConvertedRule, ConvertProfileOptions } from "./convert.ts";
+import type { Converted, ConvertedRule, ConvertProfileOptions } from "./convert.ts";
 import { errnoNumber } from "./errno.ts";
 import { SeccompError } from "./errors.ts";
 import { copySyscall, nonEmpty } from "./runtime-spec.ts";
@@ -25,7 +25,7 @@ const MAPPED: Readonly<Record<string, string>> = {
 };
 
 /** See {@link toRuntimeSpec} in `convert.ts`. */
-export function convertCommon(profile: SeccompProfile, options: ConvertProfileOptions): ConvertedProfile {
+export function convertCommon(profile: SeccompProfile, options: ConvertProfileOptions): Converted {
   const arch = nativeArchName(options.arch);
   const entries = profile.syscalls ?? [];
   if (profile.defaultAction === "" && entries.length === 0) return { spec: null, rules: [] };

@@ -8,12 +8,12 @@
  * @see {@link https://github.com/containerd/containerd/blob/v2.2.0/contrib/seccomp/seccomp.go}
  * @module
  */
-import type { ConvertedProfile } from "./convert.ts";
+import type { Converted } from "./convert.ts";
 import { copySyscall, nonEmpty } from "./runtime-spec.ts";
 import type { LinuxSeccomp, SeccompProfile } from "./types.ts";
 
 /** See {@link toRuntimeSpec} in `convert.ts`. */
-export function convertContainerd(profile: SeccompProfile): ConvertedProfile {
+export function convertContainerd(profile: SeccompProfile): Converted {
   const { defaultErrnoRet, syscalls = [] } = profile;
   const spec: LinuxSeccomp = {
     defaultAction: profile.defaultAction,

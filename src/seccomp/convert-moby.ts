@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ConvertedProfile, ConvertedRule, ConvertProfileOptions } from "./convert.ts";
+import type { Converted, ConvertedRule, ConvertProfileOptions } from "./convert.ts";
 import { architecturesFor } from "./convert-common.ts";
 import { SeccompError } from "./errors.ts";
 import { atLeastKernel, parseKernelRelease } from "./kernel.ts";
@@ -36,7 +36,7 @@ const ARCHES: Readonly<Record<string, readonly [name: string, scmp?: string]>> =
 };
 
 /** See {@link toRuntimeSpec} in `convert.ts`. */
-export function convertMoby(profile: SeccompProfile, options: ConvertProfileOptions): ConvertedProfile {
+export function convertMoby(profile: SeccompProfile, options: ConvertProfileOptions): Converted {
   const known = Object.hasOwn(ARCHES, options.arch) ? ARCHES[options.arch] : undefined;
   if (!known) throw new RangeError(`${JSON.stringify(options.arch)} is not an architecture of Docker`);
   const [arch, scmp] = known;

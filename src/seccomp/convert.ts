@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { type Confinement, confinementOf } from "./confinement.ts";
 import { convertCommon } from "./convert-common.ts";
 import { convertContainerd } from "./convert-containerd.ts";
 import { convertMoby } from "./convert-moby.ts";
@@ -53,6 +54,8 @@ export type ConvertedRule =
 
 /** A converted profile and how each rule fared. */
 export interface ConvertedProfile {
+  /** Whether anything is stopped at all. Look here first: `"unconfined"` means that the container has no filter. */
+  confinement: Confinement;
   /** `null`: no filter, the container runs unconfined. */
   spec: LinuxSeccomp | null;
   /** One entry for each of the profile's rules, in their order; empty where `spec` is `null`. */
@@ -79,6 +82,14 @@ export function toRuntimeSpec(profile: SeccompProfile, options: ConvertProfileOp
 
 /** As {@link toRuntimeSpec}, and tells for each rule why it was kept or dropped. Throws the same. */
 export function convertProfile(profile: SeccompProfile, options: ConvertProfileOptions): ConvertedProfile {
+  const { spec, rules } = convert(profile, options);
+  return { confinement: confinementOf(spec), spec, rules };
+}
+
+/** What an engine's own conversion gives. */
+export type Converted = Omit<ConvertedProfile, "confinement">;
+
+function convert(profile: SeccompProfile, options: ConvertProfileOptions): Converted {
   // `undefined` from untyped code must not read as "no capability object".
   if (options.capabilities !== null && !Array.isArray(options.capabilities)) {
     throw new TypeError("capabilities must be a list of names, or null");

@@ -35,6 +35,7 @@ export type {
   SeccompChoiceTrace,
   SeccompRequest,
 } from "./choice.ts";
+export { type Confinement, confinementOf } from "./confinement.ts";
 export {
   type ConvertedProfile,
   type ConvertedRule,
@@ -66,6 +67,14 @@ export {
   type SeccompContainer,
   type SeccompPod,
 } from "./pod.ts";
+export {
+  type EngineReading,
+  type ReadProfileAsEngineOptions,
+  type ReadProfileOptions,
+  readProfile,
+  readProfileAsEngine,
+  type StrictReading,
+} from "./read-profile.ts";
 export { type ResolveSeccompInput, resolveSeccomp } from "./resolve.ts";
 export {
   type ContainerdSeccompInput,

@@ -28,7 +28,7 @@ export interface ParseProfileOptions {
 
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 /** Go's decoder refuses more. */
-const MAX_DEPTH = 10_000;
+export const MAX_DEPTH = 10_000;
 
 /**
  * The profile in a file, read as one engine reads it.

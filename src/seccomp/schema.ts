@@ -139,6 +139,15 @@ function object(properties: Record<string, JsonSchema>, required: string[] = [])
 
 const validators = new Map<ProfileFormat, Promise<ValidateFunction>>();
 
+function validatorFor(format: ProfileFormat): Promise<ValidateFunction> {
+  let validator = validators.get(format);
+  if (!validator) {
+    validator = compile(format);
+    validators.set(format, validator);
+  }
+  return validator;
+}
+
 /** Compiled at first use, so that importing this module does not load the validator. */
 async function compile(format: ProfileFormat): Promise<ValidateFunction> {
   const schema = profileSchema(format);
@@ -159,13 +168,17 @@ export async function validateProfile(
   options: ValidateProfileOptions = {},
 ): Promise<ProfileProblem[]> {
   const { format = "containers-common", maxBytes, maxProblems = 100 } = options;
-  let validator = validators.get(format);
-  if (!validator) {
-    validator = compile(format);
-    validators.set(format, validator);
-  }
-  const validate = await validator;
-  const root = rootOf(input, maxBytes);
+  await validatorFor(format);
+  return problemsIn(input, rootOf(input, maxBytes), { format, maxProblems });
+}
+
+/** As {@link validateProfile}, of a text that was read already; its limits are the ones it was read with. */
+export async function problemsIn(
+  input: Uint8Array | string,
+  root: JsonNode,
+  { format, maxProblems }: { format: ProfileFormat; maxProblems: number },
+): Promise<ProfileProblem[]> {
+  const validate = await validatorFor(format);
   const found = duplicates(root);
   if (!validate(plain(root))) {
     const own = (validate.errors ?? []).filter(isOwn).slice(0, MAX_FOUND);
@@ -190,9 +203,14 @@ interface Found {
   node: JsonNode;
 }
 
-function rootOf(input: Uint8Array | string, maxBytes: number | undefined): JsonNode {
+/** The tree of a profile's text. Throws as {@link validateProfile} does. */
+export function rootOf(
+  input: Uint8Array | string,
+  maxBytes: number | undefined,
+  maxDepth?: number | undefined,
+): JsonNode {
   try {
-    return parseJson(input, { maxBytes, duplicateKeys: "keep" });
+    return parseJson(input, { maxBytes, maxDepth, duplicateKeys: "keep" });
   } catch (error) {
     if (!(error instanceof CoreError)) throw error;
     const code = error.code === "ERR_TOO_LARGE" ? "ERR_SECCOMP_TOO_LARGE" : "ERR_SECCOMP_SYNTAX";
@@ -205,7 +223,8 @@ function duplicates(root: JsonNode): Found[] {
   const found: Found[] = [];
   const open = [root];
   for (let node = open.pop(); node; node = open.pop()) {
-    if (node.kind === "array") open.push(...node.items);
+    // One by one: a list can have more items than a call takes arguments.
+    if (node.kind === "array") for (const item of node.items) open.push(item);
     if (node.kind !== "object") continue;
     const seen = new Set<string>();
     for (const { key, value } of node.members) {
@@ -227,7 +246,9 @@ function engineProblem(
   known: readonly Found[],
 ): ProfileProblem[] {
   try {
-    parseProfile(input, { engine: format === "runtime-spec" ? "containerd" : format });
+    const engine = format === "runtime-spec" ? "containerd" : format;
+    // The text was short enough to be read once.
+    parseProfile(input, { engine, maxBytes: Number.MAX_SAFE_INTEGER });
     return [];
   } catch (error) {
     if (!(error instanceof SeccompError) || !error.position) throw error;
@@ -237,12 +258,19 @@ function engineProblem(
   }
 }
 
-/** The text as data for the validator: numbers as doubles, which is enough to tell a whole one above 0. */
-function plain(node: JsonNode): unknown {
-  if (node.kind === "array") return node.items.map(plain);
+/** Deeper than any member that a schema looks at. */
+const SCHEMA_DEPTH = 16;
+
+/**
+ * The text as data for the validator: numbers as doubles, which is enough to tell a whole one above 0, and nothing
+ * of what lies deeper than a schema looks.
+ */
+function plain(node: JsonNode, depth = 0): unknown {
+  if (depth > SCHEMA_DEPTH) return null;
+  if (node.kind === "array") return node.items.map((item) => plain(item, depth + 1));
   if (node.kind === "object") {
     const result: Record<string, unknown> = Object.create(null);
-    for (const { key, value } of node.members) result[key] = plain(value);
+    for (const { key, value } of node.members) result[key] = plain(value, depth + 1);
     return result;
   }
   if (node.kind === "number") return Number(node.text);
