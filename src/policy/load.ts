@@ -4,13 +4,13 @@
  * @see {@link https://github.com/podman-container-tools/container-libs/blob/9869b8fd/image/docs/containers-policy.json.5.md}
  * @module
  */
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { SignalOptions } from "../core/signal.ts";
 import { type CrioPolicyOptions, DEFAULT_SIGNATURE_POLICY_DIR, namespacePolicyPath } from "./crio.ts";
 import { messageOf, PolicyError } from "./errors.ts";
 import { parsePolicy } from "./parse.ts";
 import { quote } from "./quote.ts";
+import { readFileWithin } from "./read-file.ts";
 import type { ReadPolicyFile } from "./trust-files.ts";
 import type { Policy } from "./types.ts";
 
@@ -151,23 +151,11 @@ async function readIfExists(
   }
 }
 
-async function readFromDisk(path: string, { signal }: SignalOptions): Promise<Uint8Array> {
-  const file = await open(path);
+async function readFromDisk(path: string, options: SignalOptions): Promise<Uint8Array> {
   try {
-    const chunks: Buffer[] = [];
-    let total = 0;
-    // Read in pieces: a size that the file system gives may be wrong, and a device has none.
-    for (;;) {
-      signal?.throwIfAborted();
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(65_536));
-      if (bytesRead === 0) return Buffer.concat(chunks, total);
-      chunks.push(buffer.subarray(0, bytesRead));
-      total += bytesRead;
-      if (total > MAX_FILE_BYTES) {
-        throw new PolicyError("ERR_POLICY_FILE", `${path} has more than ${MAX_FILE_BYTES} bytes`);
-      }
-    }
-  } finally {
-    await file.close();
+    return await readFileWithin(path, MAX_FILE_BYTES, options);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new PolicyError("ERR_POLICY_FILE", `${path} is ${cause.message}`, { cause });
   }
 }

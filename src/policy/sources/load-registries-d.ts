@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { open, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
 import { messageOf, PolicyError } from "../errors.ts";
+import { readFileWithin } from "../read-file.ts";
 import { parseRegistriesD, type RegistriesD, type RegistriesDText } from "./registries-d.ts";
 import { registriesDFiles, registriesDFolders } from "./registries-d-paths.ts";
 
@@ -116,21 +117,5 @@ function decode(path: string, content: Uint8Array): string {
 
 const diskReader: RegistriesDReader = {
   list: (path) => readdir(path),
-  async read(path, { signal }) {
-    const file = await open(path);
-    try {
-      const chunks: Buffer[] = [];
-      let total = 0;
-      for (;;) {
-        signal?.throwIfAborted();
-        const { bytesRead, buffer } = await file.read(Buffer.alloc(65_536));
-        if (bytesRead === 0) return Buffer.concat(chunks, total);
-        chunks.push(buffer.subarray(0, bytesRead));
-        total += bytesRead;
-        if (total > MAX_FILE_BYTES) throw new RangeError(`more than ${MAX_FILE_BYTES} bytes`);
-      }
-    } finally {
-      await file.close();
-    }
-  },
+  read: (path, options) => readFileWithin(path, MAX_FILE_BYTES, options),
 };

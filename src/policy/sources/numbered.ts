@@ -8,6 +8,7 @@ import { open } from "node:fs/promises";
 import type { SignalOptions } from "../../core/signal.ts";
 import { messageOf, PolicyError } from "../errors.ts";
 import type { CollectedSignature } from "../evaluate.ts";
+import { readToEnd } from "../read-file.ts";
 import { parseSignatureBlob } from "../signature-blob.ts";
 import { MAX_SIGNATURE_BYTES, MAX_SIGNATURES, MAX_TOTAL_BYTES } from "./limits.ts";
 
@@ -15,20 +16,11 @@ import { MAX_SIGNATURE_BYTES, MAX_SIGNATURES, MAX_TOTAL_BYTES } from "./limits.t
 export type ReadSignatureFile = (path: string, options: SignalOptions) => Promise<Uint8Array>;
 
 /** The content of a regular file. Neither a pipe nor a device is waited for. */
-export async function readSignatureFile(path: string, { signal }: SignalOptions): Promise<Uint8Array> {
+export async function readSignatureFile(path: string, options: SignalOptions): Promise<Uint8Array> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const chunks: Buffer[] = [];
-    let total = 0;
     if (!(await file.stat()).isFile()) throw new TypeError(`${path} is no regular file`);
-    for (;;) {
-      signal?.throwIfAborted();
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(65_536));
-      if (bytesRead === 0) return Buffer.concat(chunks, total);
-      chunks.push(buffer.subarray(0, bytesRead));
-      total += bytesRead;
-      if (total > MAX_SIGNATURE_BYTES) throw tooLarge();
-    }
+    return await readToEnd(file, MAX_SIGNATURE_BYTES, options);
   } finally {
     await file.close();
   }
