@@ -5,6 +5,7 @@
  */
 
 export type { SeccompAction } from "./actions.ts";
+export * from "./algebra/index.ts";
 export { SECCOMP_ARCHES, type SeccompArch, seccompArch } from "./arch.ts";
 export {
   type ArtifactContent,

@@ -21,6 +21,7 @@ interface Tables {
   names: ReadonlySet<string>;
   numbers: ReadonlyMap<string, ReadonlyMap<string, number>>;
   byNumber: ReadonlyMap<string, ReadonlyMap<number, string>>;
+  ordered: ReadonlyMap<string, readonly (readonly [number: number, name: string])[]>;
   multiplexed: ReadonlyMap<string, MultiplexedCall>;
 }
 
@@ -50,7 +51,10 @@ function load(): Tables {
       multiplexed.set(name, { multiplexer, code: Number(code) });
     }
   }
-  return { names, numbers, byNumber, multiplexed };
+  const ordered = new Map(
+    [...byNumber].map(([arch, calls]) => [arch, [...calls].sort(([a], [b]) => a - b)] as const),
+  );
+  return { names, numbers, byNumber, ordered, multiplexed };
 }
 
 function loaded(): Tables {
@@ -81,6 +85,11 @@ export function syscallNumber(arch: SeccompArch, name: string): number | undefin
 /** Name of a number; nothing for a number that no call has. */
 export function syscallName(arch: SeccompArch, number: number): string | undefined {
   return loaded().byNumber.get(column(arch))?.get(number);
+}
+
+/** Every call of an architecture by its number, with bit 30 on x32, in ascending order. */
+export function syscallNumbers(arch: SeccompArch): readonly (readonly [number: number, name: string])[] {
+  return loaded().ordered.get(column(arch)) ?? [];
 }
 
 /** How a call also arrives on an architecture that multiplexes; nothing for most calls and architectures. */

@@ -1,0 +1,17 @@
+/**
+ * Profiles as sets of decisions: compared and combined, exactly.
+ *
+ * @module
+ */
+
+export {
+  type CompareProfilesOptions,
+  type DifferentRegion,
+  diffProfiles,
+  isSubset,
+  type ProfileDiff,
+  type SubsetVerdict,
+  type SyscallDifference,
+  type SyscallExample,
+} from "./compare.ts";
+export type { DecidedAction, ProfileLayers } from "./decisions.ts";
