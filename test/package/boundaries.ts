@@ -28,7 +28,7 @@ const BOUNDARIES: Readonly<Record<string, Boundary>> = {
     ],
   },
   seccomp: { modules: ["core"], packages: ["ajv"] },
-  config: { modules: ["core", "oci", "policy", "seccomp"], packages: [] },
+  config: { modules: ["core", "oci", "policy", "seccomp"], packages: ["smol-toml"] },
   explain: { modules: ["core", "oci", "policy", "seccomp", "config"], packages: [] },
   admission: { modules: ["core", "explain"], packages: [] },
   testing: {

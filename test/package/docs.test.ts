@@ -58,7 +58,7 @@ for (const [name, { commands, examples }] of Object.entries(guides)) {
     test("every function of a row is there, and every row says what there is", async (t) => {
       const rows = rowsOf(text);
       assert.ok(rows.length >= commands, `${rows.length} rows`);
-      const entries = ["cri", "oci", "policy", "seccomp", "testing"].map(
+      const entries = ["config", "cri", "oci", "policy", "seccomp", "testing"].map(
         (entry) => import(`../../src/${entry}/index.ts`) as Promise<object>,
       );
       const exported = new Set(
