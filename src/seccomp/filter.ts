@@ -84,7 +84,6 @@ const FLAGS: ReadonlySet<string> = new Set([
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 /** The kernel takes no more instructions, and each rule of a call that is not covered needs one. */
 const MAX_INSTRUCTIONS = 4096;
-
 /**
  * The filter of a `linux.seccomp` object.
  *
@@ -93,6 +92,8 @@ const MAX_INSTRUCTIONS = 4096;
  *
  * @throws {SeccompError} `ERR_SECCOMP_FILTER_INVALID` for an action, operator, flag or architecture that does
  *   not exist, architectures of both byte orders, an empty name, and what the chosen runtime refuses.
+ * @throws {SeccompError} `ERR_SECCOMP_UNSUPPORTED` for more than 4096 rules with conditions for one call, whatever they are:
+ *   inserting them takes quadratic time.
  */
 export function buildFilter(spec: LinuxSeccomp, options: SeccompFilterOptions): BuiltFilter {
   const arches = archesOf(spec, seccompArch(options.native));
@@ -209,6 +210,10 @@ function add(
       if (tree === "conflict") return -17;
       if (!("kind" in tree) && tree.length > MAX_INSTRUCTIONS) {
         throw invalid(`${rule.name} has more than ${MAX_INSTRUCTIONS} rules`);
+      }
+      if (!("kind" in tree) && (before?.rules.length ?? 0) >= MAX_INSTRUCTIONS) {
+        const message = `${rule.name} has more than ${MAX_INSTRUCTIONS} rules`;
+        throw new SeccompError("ERR_SECCOMP_UNSUPPORTED", message);
       }
       changes.push([own, number, { tree, rules: before?.rules ?? [] }]);
     }
