@@ -68,6 +68,8 @@ export type SeccompCandidate =
 
 /** What is told of a choice, whatever was chosen. */
 export interface SeccompChoiceTrace {
+  /** Whose choice this is. */
+  runtime: "cri-o" | "containerd";
   /** What CRI-O records as the profile of the container; `null` for runtimes that record none. */
   recordedRef: string | null;
   /** Everything that was, or would have been, looked at, in order. */
@@ -84,7 +86,15 @@ export type SeccompChoice =
   /** The runtime's own profile: the file that its configuration names, or the one built in. */
   | ({
       kind: "runtime-default";
-      profile: { kind: "file"; path: string } | { kind: "built-in" };
+      profile:
+        | {
+            kind: "file";
+            path: string;
+            /** Whose `seccomp_profile` names it. */
+            of: "node" | "runtime-handler";
+          }
+        /** That of `runtime`; see `defaultSeccomp`. */
+        | { kind: "built-in" };
     } & SeccompChoiceTrace)
   /** A file on the node. */
   | ({ kind: "localhost"; path: string; from: "request" | "privileged_seccomp_profile" } & SeccompChoiceTrace)

@@ -36,6 +36,7 @@ export type {
   SeccompChoiceTrace,
   SeccompRequest,
 } from "./choice.ts";
+export { type ChosenFilter, type FilterOfChoiceOptions, filterOfChoice } from "./choice-filter.ts";
 export { type Confinement, confinementOf } from "./confinement.ts";
 export {
   type ConvertedProfile,

@@ -61,7 +61,7 @@ export function resolveContainerdSeccomp(
     for (const [setting, value] of settings) {
       trace.push(nodeStep(setting, value || undefined, "not-evaluated", "the container is privileged"));
     }
-    return { kind: "none", reason: "privileged", recordedRef: null, trace };
+    return { kind: "none", reason: "privileged", runtime: "containerd", recordedRef: null, trace };
   }
   trace.push(nodeStep("privileged", "false", "passed", "the container is not privileged"));
 
@@ -81,13 +81,13 @@ export function resolveContainerdSeccomp(
       throw new SeccompError("ERR_SECCOMP_DISABLED", "seccomp is not supported");
     }
     trace.push(nodeStep("seccomp-support", "off", "chosen", "seccomp is off on the node"));
-    return { kind: "none", reason: "seccomp-disabled", recordedRef: null, trace };
+    return { kind: "none", reason: "seccomp-disabled", runtime: "containerd", recordedRef: null, trace };
   }
   return choiceOf(decided, trace);
 }
 
 function choiceOf(request: SeccompRequest | undefined, trace: SeccompCandidate[]): DefiniteSeccompChoice {
-  const base = { recordedRef: null, trace };
+  const base = { runtime: "containerd" as const, recordedRef: null, trace };
   if (!request) return { kind: "none", reason: "not-requested", ...base };
   if (request.type === "Unconfined") return { kind: "none", reason: "unconfined", ...base };
   if (request.type === "RuntimeDefault") {

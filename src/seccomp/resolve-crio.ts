@@ -107,22 +107,23 @@ function resolveWith(
       notEvaluated,
     });
 
+  const runtime = "cri-o";
   if (!seccompEnabled) {
     const reason = "seccomp is off on the node";
     const trace = [nodeStep("seccomp-support", "off", "chosen", reason), ...annotations(reason)];
-    return { kind: "none", reason: "seccomp-disabled", recordedRef: "Unconfined", trace };
+    return { kind: "none", reason: "seccomp-disabled", recordedRef: "Unconfined", runtime, trace };
   }
   const trace = [nodeStep("seccomp-support", "on", "passed", "seccomp is on")];
   if (input.privileged && privilegedSeccompProfile === "") {
     const reason = "the container is privileged and the node has no privileged_seccomp_profile";
     trace.push(nodeStep("privileged", "true", "chosen", reason), ...annotations(reason));
-    return { kind: "none", reason: "privileged", recordedRef: "Unconfined", trace };
+    return { kind: "none", reason: "privileged", recordedRef: "Unconfined", runtime, trace };
   }
   if (input.privileged) {
     const path = privilegedSeccompProfile;
     const reason = "the container is privileged, so this file replaces the requested profile";
     trace.push(nodeStep("privileged_seccomp_profile", path, "chosen", reason), ...annotations(reason));
-    return { kind: "localhost", path, from: "privileged_seccomp_profile", recordedRef: path, trace };
+    return { kind: "localhost", path, from: "privileged_seccomp_profile", recordedRef: path, runtime, trace };
   }
   trace.push(nodeStep("privileged", "false", "passed", "the container is not privileged"));
 
@@ -140,13 +141,14 @@ function resolveWith(
         key: hit.key,
         slot: hit.slot,
         recordedRef: "",
+        runtime,
         trace,
       };
     }
     trace.push(nodeStep("request", value, "chosen", "no annotation names an artifact"));
     return request === null
-      ? { kind: "none", reason: "not-requested", recordedRef: "", trace }
-      : { kind: "none", reason: "unconfined", recordedRef: "Unconfined", trace };
+      ? { kind: "none", reason: "not-requested", recordedRef: "", runtime, trace }
+      : { kind: "none", reason: "unconfined", recordedRef: "Unconfined", runtime, trace };
   }
 
   trace.push(
@@ -154,15 +156,30 @@ function resolveWith(
   );
   trace.push(nodeStep("request", request.type, "chosen", "the requested profile"));
   if (request.type === "RuntimeDefault") {
-    const path = (handlerProfile && node.handlerSeccompProfile) || node.seccompProfile;
-    const profile = path ? ({ kind: "file", path } as const) : ({ kind: "built-in" } as const);
-    return { kind: "runtime-default", profile, recordedRef: "RuntimeDefault", trace };
+    return {
+      kind: "runtime-default",
+      profile: nodeProfile(node, handlerProfile),
+      recordedRef: "RuntimeDefault",
+      runtime,
+      trace,
+    };
   }
   if (request.type === "Localhost") {
     const path = localhostPath(request);
-    return { kind: "localhost", path, from: "request", recordedRef: path, trace };
+    return { kind: "localhost", path, from: "request", recordedRef: path, runtime, trace };
   }
   throw unknownType(request.type);
+}
+
+/** The profile that stands for RuntimeDefault on a node. */
+function nodeProfile(
+  { seccompProfile, handlerSeccompProfile }: CrioSeccompNode,
+  ofHandlers: boolean,
+): Extract<DefiniteSeccompChoice, { kind: "runtime-default" }>["profile"] {
+  if (ofHandlers && handlerSeccompProfile) {
+    return { kind: "file", path: handlerSeccompProfile, of: "runtime-handler" };
+  }
+  return seccompProfile ? { kind: "file", path: seccompProfile, of: "node" } : { kind: "built-in" };
 }
 
 /** One setting of the node, for the trace. */

@@ -224,11 +224,12 @@ describe("resolveSeccomp on CRI-O", () => {
       const choice = definite(resolve({ container }, { allowedAnnotations: [], version, ...node }));
       return choice.kind === "runtime-default" ? choice.profile : choice;
     };
-    assert.deepEqual(at("1.34", profiles), { kind: "file", path: "/h.json" });
-    assert.deepEqual(at("1.33", profiles), { kind: "file", path: "/n.json" });
+    assert.deepEqual(at("1.34", profiles), { kind: "file", path: "/h.json", of: "runtime-handler" });
+    assert.deepEqual(at("1.33", profiles), { kind: "file", path: "/n.json", of: "node" });
     assert.deepEqual(at("1.34", { ...profiles, handlerSeccompProfile: "" }), {
       kind: "file",
       path: "/n.json",
+      of: "node",
     });
     assert.deepEqual(at("1.34"), { kind: "built-in" });
   });
