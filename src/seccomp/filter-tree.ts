@@ -50,7 +50,7 @@ export interface TestNode<R> {
   readonly value: number;
   /** 0 for equality, 1 for LT and LE, 2 for GT and GE. */
   readonly order: 0 | 1 | 2;
-  /** The whole operand of the rule whose action a shared test keeps. */
+  /** The whole operand of the rule that made the test. */
   readonly operand: bigint;
   readonly yes: Branch<R>;
   readonly no: Branch<R>;
@@ -178,15 +178,13 @@ function insertAll<R>(level: Level<R>, added: Level<R>): Level<R> | "conflict" {
 }
 
 function insert<R>(level: Level<R>, added: TestNode<R>): Level<R> | "conflict" {
-  const same = level.findIndex((node) => isSameTest(node, added));
-  const node = same >= 0 ? level[same] : undefined;
-  if (node) {
-    const merged = mergeNodes(node, added);
-    return merged === "conflict" ? merged : level.with(same, merged);
-  }
-  let at = level.findIndex((other) => compare(added, other) < 0);
-  if (at < 0) at = level.length;
-  return [...level.slice(0, at), added, ...level.slice(at)];
+  // An equal test behind the place where this one belongs is not looked for: it then stands there twice.
+  const at = level.findIndex((other) => isSameTest(other, added) || compare(added, other) < 0);
+  const node = level[at];
+  if (!node) return [...level, added];
+  if (!isSameTest(node, added)) return level.toSpliced(at, 0, added);
+  const merged = mergeNodes(node, added);
+  return merged === "conflict" ? merged : level.with(at, merged);
 }
 
 function isSameTest<R>(a: TestNode<R>, b: TestNode<R>): boolean {
@@ -205,15 +203,15 @@ function compare<R>(a: TestNode<R>, b: TestNode<R>): number {
 
 function mergeNodes<R>(node: TestNode<R>, added: TestNode<R>): TestNode<R> | "conflict" {
   const ends = !hasLevel(node) || !hasLevel(added);
-  // Of two ranges that share the test of a high word, the one that is tested first decides there.
+  // Ranges share the test of a high word. What it leads to is decided by comparing with the operand that made the
+  // test, even where another one has taken its place since, or it was of a comparison to the other side.
   const isFirst =
-    node.order === added.order &&
-    (node.order === 1 ? added.operand < node.operand : node.order === 2 && added.operand > node.operand);
+    added.order === 1 ? added.operand < node.operand : added.order === 2 && added.operand > node.operand;
   const first = isFirst ? added : node;
   const yes = mergeBranches(node.yes, added.yes, ends, first.yes);
   if (yes === "conflict") return yes;
   const no = mergeBranches(node.no, added.no, ends, first.no);
-  return no === "conflict" ? no : { ...node, operand: first.operand, yes, no };
+  return no === "conflict" ? no : { ...node, yes, no };
 }
 
 function hasLevel<R>({ yes, no }: TestNode<R>): boolean {

@@ -237,11 +237,11 @@ function numbersFor({ hasSyscall }: SeccompFilterOptions): NumberOf {
   };
 }
 
-function isKnown(name: string, options: SeccompFilterOptions): boolean {
-  if (!isSyscallName(name)) return false;
-  if (!options.hasSyscall) return true;
-  const numberOf = numbersFor(options);
-  return SECCOMP_ARCHES.some((arch) => numberOf(arch, name) !== undefined);
+/** A name that no architecture with a table has is known all the same, and adds nothing. */
+function isKnown(name: string, { hasSyscall }: SeccompFilterOptions): boolean {
+  if (!isSyscallName(name) || !hasSyscall) return isSyscallName(name);
+  const having = SECCOMP_ARCHES.filter((arch) => syscallNumber(arch, name) !== undefined);
+  return having.length === 0 || having.some((arch) => hasSyscall(arch.name, name));
 }
 
 /** The numbers a rule is added for: its own, and that of the multiplexer, which uses up argument 0. */

@@ -115,6 +115,91 @@ describe("evaluateSyscall", () => {
     assert.deepEqual([textOf(plain), plain.caveats], ["ALLOW", []]);
   });
 
+  test("takes the same of several ranges as libseccomp 2.5.4, above their words and where sides meet", () => {
+    const wide = 2n ** 32n;
+    const table: [ranges: [op: string, value: bigint][], argument: bigint, rule: number][] = [
+      [
+        [
+          ["GT", 5n],
+          ["GT", 10n],
+          ["GT", 7n],
+        ],
+        wide,
+        2,
+      ],
+      [
+        [
+          ["GT", 5n],
+          ["GT", 10n],
+          ["GT", 7n],
+        ],
+        12n,
+        1,
+      ],
+      [
+        [
+          ["GT", 10n],
+          ["GT", 5n],
+          ["GT", 7n],
+        ],
+        wide,
+        0,
+      ],
+      [
+        [
+          ["LT", 5n],
+          ["GT", 10n],
+          ["GT", 8n],
+        ],
+        wide,
+        2,
+      ],
+      [
+        [
+          ["LT", 20n],
+          ["GT", 5n],
+          ["GT", 10n],
+        ],
+        wide,
+        1,
+      ],
+      [
+        [
+          ["GT", 7n],
+          ["LT", 1n],
+          ["GT", 10n],
+          ["GT", 5n],
+        ],
+        wide,
+        2,
+      ],
+      // The test of the second is already there, but behind the one of the first.
+      [
+        [
+          ["GT", 10n],
+          ["LE", 20n],
+          ["LE", 10n],
+        ],
+        0n,
+        2,
+      ],
+      [
+        [
+          ["GT", 10n],
+          ["LE", 20n],
+          ["LE", 10n],
+        ],
+        15n,
+        1,
+      ],
+    ];
+    for (const [ranges, argument, rule] of table) {
+      const spec = profile(...ranges.map(([op, value], at) => deny(["personality"], 2 + at, arg(op, value))));
+      const decision = evaluateSyscall(spec, { arch: "x86_64", name: "personality", args: [argument] });
+      assert.equal(decision.rule, rule, `${ranges.join(" ")}: ${argument}`);
+    }
+  });
+
   test("refuses a profile whose rules contradict each other, as the runtimes do", () => {
     const spec = profile(allow(["personality"], arg("EQ", 1n)), deny(["personality"], 5, arg("EQ", 1n)));
     assert.throws(() => outcome(spec, 1n), { code: "ERR_SECCOMP_RULE_CONFLICT" });
