@@ -37,7 +37,7 @@ const LOCALHOST_PREFIX = "localhost/";
  * The file of a `localhost` choice is not read: the container still fails when that cannot be loaded.
  *
  * @throws {SeccompError} `ERR_SECCOMP_PROFILE_REQUEST` for an unknown profile, with containerd's text
- *   `invalid profile "x"`, and for a Localhost without path.
+ *   `invalid profile "x"`, for a Localhost without path, and, with containerd's text, for a path with another type.
  * @throws {SeccompError} `ERR_SECCOMP_DISABLED` when the node has no seccomp and the request needs it.
  */
 export function resolveContainerdSeccomp(
@@ -89,6 +89,12 @@ export function resolveContainerdSeccomp(
 function choiceOf(request: SeccompRequest | undefined, trace: SeccompCandidate[]): DefiniteSeccompChoice {
   const base = { runtime: "containerd" as const, recordedRef: null, trace };
   if (!request) return { kind: "none", reason: "not-requested", ...base };
+  if (request.type !== "Localhost" && request.localhostRef) {
+    throw new SeccompError(
+      "ERR_SECCOMP_PROFILE_REQUEST",
+      "seccomp config invalid LocalhostRef must only be set if ProfileType is Localhost",
+    );
+  }
   if (request.type === "Unconfined") return { kind: "none", reason: "unconfined", ...base };
   if (request.type === "RuntimeDefault") {
     return { kind: "runtime-default", profile: { kind: "built-in" }, ...base };

@@ -324,6 +324,22 @@ describe("resolveContainerdSeccomp", () => {
     assert.equal(resolveContainerdSeccomp(none, off).kind, "none");
   });
 
+  test("a path with another type than Localhost fails, unless nothing is looked at", () => {
+    for (const type of ["RuntimeDefault", "Unconfined"] as const) {
+      const request = { type, localhostRef: "/p.json" };
+      assert.throws(
+        () => resolveContainerdSeccomp({ request, privileged: false }, { kind: "containerd" }),
+        (error) =>
+          isLadingError(error) &&
+          error.code === "ERR_SECCOMP_PROFILE_REQUEST" &&
+          error.message ===
+            "seccomp config invalid LocalhostRef must only be set if ProfileType is Localhost",
+      );
+      const privileged = resolveContainerdSeccomp({ request, privileged: true }, { kind: "containerd" });
+      assert.equal(privileged.kind, "none");
+    }
+  });
+
   test("ignores annotations", () => {
     const choice = definite(
       resolve({ runtime: { kind: "containerd" }, imageAnnotations: { [V2]: "r.example/a:1" } }),
