@@ -45,3 +45,7 @@ export function auditArchOf({ name }: SeccompArch): number {
   if (value === undefined) throw new RangeError(`no value for ${name}`);
   return value;
 }
+/** libseccomp's names of the architectures that share an `AUDIT_ARCH_…` value; none for an unknown one. */
+export function archesOfAudit(value: number): string[] {
+  return Object.keys(AUDIT).filter((name) => AUDIT[name] === value);
+}

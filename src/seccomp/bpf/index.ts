@@ -6,6 +6,7 @@
 
 export { auditArch } from "./audit-arch.ts";
 export { type CompiledFilter, type CompileFilterOptions, compileFilter, type FilterForm } from "./compile.ts";
+export { disassembleBpf } from "./disassemble.ts";
 export {
   BPF,
   type BpfBytesOptions,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { auditArch } from "../../../src/seccomp/bpf/audit-arch.ts";
 import { type CompileFilterOptions, compileFilter } from "../../../src/seccomp/bpf/compile.ts";
+import { disassembleBpf } from "../../../src/seccomp/bpf/disassemble.ts";
 import {
   BPF,
   type BpfInstruction,
@@ -324,6 +325,80 @@ describe("checkBpf, decodeBpf, encodeBpf", () => {
       assert.throws(() => decodeBpf(wrong), { code: "ERR_SECCOMP_PROGRAM" });
     }
     assert.throws(() => encodeBpf(program, { endian: "middle" as "big" }), TypeError);
+  });
+});
+
+describe("disassembleBpf", () => {
+  test("tells what each instruction does, and which architecture and call it is about", () => {
+    const spec = {
+      ...profile(allow(["read"]), allow(["personality"], { index: 2, op: "SCMP_CMP_GE", value: 5n })),
+      architectures: ["SCMP_ARCH_X86"],
+    };
+    const { program } = compileFilter(spec, { native: "x86_64" });
+    const lines = disassembleBpf(program).split("\n");
+    // The same program, instruction by instruction, is what libseccomp 2.5.4 makes of these rules.
+    assert.deepEqual(lines, [
+      "   0: load arch",
+      "   1: if == 0xc000003e then 2 else 10  # x86_64, x32",
+      "   2: load number",
+      "   3: if >= 0x40000000 then 4 else 5",
+      "   4: if == 0xffffffff then 5 else 18",
+      "   5: if == 0x0 then 17 else 6  # read",
+      "   6: if == 0x87 then 7 else 16  # personality",
+      "   7: load argument 2 high",
+      "   8: if > 0x0 then 17 else 9",
+      "   9: if == 0x0 then 14 else 16",
+      "  10: if == 0x40000003 then 11 else 18  # x86",
+      "  11: load number",
+      "  12: if == 0x3 then 17 else 13  # read",
+      "  13: if == 0x88 then 14 else 16  # personality",
+      "  14: load argument 2 low",
+      "  15: if >= 0x5 then 17 else 16",
+      "  16: return ERRNO 1",
+      "  17: return ALLOW",
+      "  18: return KILL_THREAD",
+      "",
+    ]);
+  });
+
+  test("names words by byte order, answers that the kernel does not know, and what is never reached", () => {
+    const program = [
+      instruction(BPF.LOAD, 8),
+      instruction(BPF.LOAD, 20),
+      instruction(BPF.AND, 0xff),
+      instruction(BPF.JSET, 2, 1, 0),
+      instruction(BPF.JUMP, 1),
+      instruction(BPF.RETURN, 0x0010_0000),
+      instruction(BPF.RETURN, ERRNO + 38),
+      END,
+    ];
+    assert.equal(
+      disassembleBpf(program, { endian: "big" }),
+      [
+        "   0: load instruction pointer high",
+        "   1: load argument 0 low",
+        "   2: and 0xff",
+        "   3: if & 0x2 then 5 else 4",
+        "   4: jump 6",
+        "   5: return 0x100000",
+        "   6: return ERRNO 38",
+        "   7: return ALLOW  # never reached",
+        "",
+      ].join("\n"),
+    );
+    assert.throws(() => disassembleBpf([]), { code: "ERR_SECCOMP_PROGRAM" });
+  });
+
+  test("names no call where two architectures come together", () => {
+    const program = [
+      instruction(BPF.LOAD, 4),
+      instruction(BPF.JEQ, auditArch("x86"), 1, 0),
+      instruction(BPF.JEQ, auditArch("aarch64"), 0, 2),
+      instruction(BPF.LOAD, 0),
+      instruction(BPF.JEQ, 3, 0, 0),
+      END,
+    ];
+    assert.match(disassembleBpf(program), /4: if == 0x3 then 5 else 5\n/);
   });
 });
 
