@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { isLadingError } from "../../src/core/errors.ts";
-import { type DifferentRegion, diffProfiles, isSubset } from "../../src/seccomp/algebra/index.ts";
+import {
+  type DifferentRegion,
+  diffProfiles,
+  evaluateStack,
+  intersectProfiles,
+  isSubset,
+  unionProfiles,
+} from "../../src/seccomp/algebra/index.ts";
 import { seccompArch } from "../../src/seccomp/arch.ts";
 import { evaluateSyscall } from "../../src/seccomp/evaluate.ts";
 import type { SeccompFilterOptions } from "../../src/seccomp/filter.ts";
@@ -75,6 +82,9 @@ const call = fc.record({
   args: fc.array(word, { minLength: 3, maxLength: 3 }),
 });
 const runtime = fc.constantFrom(undefined, "runc" as const);
+
+/** Combining takes longer than comparing. */
+const fewer = { ...property, numRuns: Math.ceil(property.numRuns / 10) };
 
 describe("seccomp algebra, against evaluating single calls", () => {
   test("a difference covers a call exactly where the two decisions differ, once, and tells both", () => {
@@ -155,6 +165,65 @@ describe("seccomp algebra, against evaluating single calls", () => {
     );
   });
 });
+
+describe("seccomp combinations, against evaluating single calls", () => {
+  const pair = fc.array(profile, { minLength: 2, maxLength: 3 });
+
+  test("an intersection decides as the strictest, the first of equals, and is within each", () => {
+    fc.assert(
+      fc.property(pair, fc.array(call, { minLength: 1, maxLength: 20 }), (specs, calls) => {
+        const options = { native: "x86_64" };
+        const spec = loadable(() => intersectProfiles(specs, options))?.spec;
+        if (!spec) return;
+        for (const { arch, nr, args } of calls) {
+          if (!specs.every((each) => isCovered(each, kernelName(arch, nr)))) continue;
+          const each = specs.map((one) => outcome(one, arch, nr, args, options));
+          const strictest = each.reduce((a, b) => (rank(b) < rank(a) ? b : a));
+          assert.equal(outcome(spec, arch, nr, args, options), strictest, `${arch} ${nr} ${args}`);
+        }
+        const isSame = specs.every(
+          ({ architectures }) => `${architectures}` === `${specs[0]?.architectures}`,
+        );
+        if (isSame) for (const one of specs) assert.equal(isSubset(spec, one, options).kind, "subset");
+      }),
+      fewer,
+    );
+  });
+
+  test("a union decides as the loosest, the first of equals, and each is within it", () => {
+    fc.assert(
+      fc.property(pair, fc.array(call, { minLength: 1, maxLength: 20 }), (specs, calls) => {
+        const options = { native: "x86_64" };
+        const spec = loadable(() => unionProfiles(specs, options))?.spec;
+        if (!spec) return;
+        for (const { arch, nr, args } of calls) {
+          const each = specs.map((one) => outcome(one, arch, nr, args, options));
+          const loosest = each.reduce((a, b) => (rank(b) > rank(a) ? b : a));
+          assert.equal(outcome(spec, arch, nr, args, options), loosest, `${arch} ${nr} ${args}`);
+        }
+        for (const one of specs) assert.equal(isSubset(one, spec, options).kind, "subset");
+      }),
+      fewer,
+    );
+  });
+
+  test("a stack decides as the strictest, the newest of equals", () => {
+    fc.assert(
+      fc.property(fc.array(fc.option(profile), { minLength: 1, maxLength: 3 }), call, (specs, probe) => {
+        const options = { native: "x86_64" };
+        const decision = loadable(() => evaluateStack(specs, probe, options));
+        if (!decision) return;
+        assert.equal(text(decision), outcome(specs, probe.arch, probe.nr, probe.args, options));
+        assert.deepEqual(text(decision.layers[decision.layer] ?? { action: "" }), text(decision));
+      }),
+      fewer,
+    );
+  });
+});
+
+function isCovered({ architectures = [] }: LinuxSeccomp, name: string): boolean {
+  return name === "x86_64" || architectures.includes(`SCMP_ARCH_${name.toUpperCase()}`);
+}
 
 const NOT_COMPARED = new Set(["ERR_SECCOMP_RULE_CONFLICT", "ERR_SECCOMP_UNSUPPORTED"]);
 

@@ -5,6 +5,12 @@
  */
 
 export {
+  type CombinedProfile,
+  type CombineProfilesOptions,
+  intersectProfiles,
+  unionProfiles,
+} from "./combine.ts";
+export {
   type CompareProfilesOptions,
   type DifferentRegion,
   diffProfiles,
@@ -15,3 +21,4 @@ export {
   type SyscallExample,
 } from "./compare.ts";
 export type { DecidedAction, ProfileLayers } from "./decisions.ts";
+export { evaluateStack, type StackedDecision } from "./stack.ts";
