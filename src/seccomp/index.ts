@@ -60,6 +60,7 @@ export {
 } from "./evaluate.ts";
 export type { SeccompFilterOptions, SkippedRule } from "./filter.ts";
 export type { Condition, Operator } from "./filter-tree.ts";
+export * from "./lint/index.ts";
 export { type ParseProfileOptions, parseProfile } from "./parse.ts";
 export {
   type KubeletRequest,
