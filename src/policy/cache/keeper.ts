@@ -63,10 +63,7 @@ export function createKeeper(options: VerdictCacheOptions, now: () => number): V
     let entry: unknown;
     try {
       const found = store.get(key, { signal });
-      entry =
-        found instanceof Promise
-          ? await raceSignal(found, joinSignals(signal, AbortSignal.timeout(maxWaitMs)))
-          : found;
+      entry = found instanceof Promise ? await within(maxWaitMs, found, signal) : found;
     } catch (cause) {
       signal?.throwIfAborted();
       failed("get", cause);
@@ -127,6 +124,17 @@ export function createKeeper(options: VerdictCacheOptions, now: () => number): V
       put(key, Object.freeze({ kind: "files", paths: files.map(([path]) => path), ...times }));
     },
   };
+}
+
+/** What a store answers within a time. The time keeps the process alive: something comes after it. */
+async function within<T>(ms: number, answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Error(`no answer within ${ms} ms`)), ms);
+  try {
+    return await raceSignal(answer, joinSignals(signal, late.signal));
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Whether an entry counts at a time. One from the future does not: its age is not known. */
