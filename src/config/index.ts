@@ -4,5 +4,6 @@
  * @module
  */
 
+export * from "./crio/index.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigErrorOptions } from "./errors.ts";
 export type { Origin } from "./origin.ts";
