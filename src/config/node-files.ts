@@ -1,0 +1,154 @@
+/**
+ * The files of a node below a root: this machine's, a mounted disk's or a copy's.
+ *
+ * Every link is followed below the root, as a process would that has it as its own root: an absolute target begins
+ * at the root, and `..` goes no higher than it.
+ *
+ * @module
+ */
+import { constants } from "node:fs";
+import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { raceSignal } from "../core/signal.ts";
+import type { ConfigFiles } from "../oci/mirrors/config-files.ts";
+import { ConfigError, type ConfigErrorCode } from "./errors.ts";
+
+/** Longest file read, in bytes. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+/** As many links as Linux follows in one path. */
+const MAX_LINKS = 40;
+const MISSING: readonly unknown[] = ["ENOENT", "ENOTDIR"];
+/** The last part of a path is no link any more when it is opened, and a pipe must not be waited for. */
+const READ = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/** Options of {@link nodeFiles}. */
+export interface NodeFilesOptions {
+  /** The folder that stands for `/`: `/` for this machine. */
+  root: string;
+}
+
+/**
+ * Reads a node's files, of at most 4 MiB (4194304 bytes) each, and folders by their absolute paths on the node.
+ *
+ * What changes while it is read is not defended against: the root is taken to be at rest, or the machine's own.
+ * Both functions reject with a `ConfigError`: `ERR_CONFIG_FILE` for what is there but cannot be read, is no file, no
+ * UTF-8 text, or a circle of links; `ERR_CONFIG_TOO_LARGE` for a longer file.
+ */
+export function nodeFiles({ root }: NodeFilesOptions): ConfigFiles {
+  return {
+    async read(path, { signal }) {
+      signal?.throwIfAborted();
+      return await raceSignal(readFile(root, path), signal);
+    },
+    async list(path, { signal }) {
+      signal?.throwIfAborted();
+      return await raceSignal(listFolder(root, path), signal);
+    },
+  };
+}
+
+async function readFile(root: string, path: string): Promise<string | undefined> {
+  const place = await resolveBelow(root, path);
+  if (place === undefined) return undefined;
+  const handle = await openIfExists(place, path);
+  if (!handle) return undefined;
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw fileError(path, "it is no file");
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readAll(handle, path));
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    throw fileError(path, cause instanceof TypeError ? "it is no UTF-8 text" : reasonOf(cause), { cause });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openIfExists(place: string, path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(place, READ);
+  } catch (cause) {
+    if (MISSING.includes(codeOf(cause))) return undefined;
+    throw fileError(path, reasonOf(cause), { cause });
+  }
+}
+
+async function readAll(handle: FileHandle, path: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let total = 0;
+  for (;;) {
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(65_536), 0, 65_536, null);
+    if (bytesRead === 0) return Buffer.concat(parts, total);
+    total += bytesRead;
+    if (total > MAX_FILE_BYTES) {
+      throw fileError(path, `more than ${MAX_FILE_BYTES} bytes`, { code: "ERR_CONFIG_TOO_LARGE" });
+    }
+    parts.push(buffer.subarray(0, bytesRead));
+  }
+}
+
+async function listFolder(root: string, path: string): Promise<string[] | undefined> {
+  const place = await resolveBelow(root, path);
+  if (place === undefined) return undefined;
+  try {
+    return await readdir(place);
+  } catch (cause) {
+    if (MISSING.includes(codeOf(cause))) return undefined;
+    throw fileError(path, reasonOf(cause), { cause });
+  }
+}
+
+/** Where a path of the node is on this machine, with no link in it below the root; undefined if it is nowhere. */
+async function resolveBelow(root: string, path: string): Promise<string | undefined> {
+  if (!posix.isAbsolute(path) || path.includes("\0")) {
+    throw fileError(path, "it is no absolute path");
+  }
+  const left = path.split("/").reverse();
+  const done: string[] = [];
+  let links = 0;
+  for (let part = left.pop(); part !== undefined; part = left.pop()) {
+    if (part === "" || part === ".") continue;
+    if (part === "..") {
+      done.pop();
+      continue;
+    }
+    const place = join(root, ...done, part);
+    const target = await linkTarget(place, path);
+    if (target === null) return undefined;
+    if (target === undefined) {
+      done.push(part);
+      continue;
+    }
+    if (++links > MAX_LINKS) throw fileError(path, "too many links");
+    if (posix.isAbsolute(target)) done.length = 0;
+    left.push(...target.split("/").reverse());
+  }
+  return join(root, ...done);
+}
+
+/** Where a link leads; undefined for what is no link, null for what does not exist. */
+async function linkTarget(place: string, path: string): Promise<string | undefined | null> {
+  try {
+    return (await lstat(place)).isSymbolicLink() ? await readlink(place) : undefined;
+  } catch (cause) {
+    if (MISSING.includes(codeOf(cause))) return null;
+    throw fileError(path, reasonOf(cause), { cause });
+  }
+}
+
+function fileError(
+  path: string,
+  why: string,
+  { code = "ERR_CONFIG_FILE", cause }: { code?: ConfigErrorCode; cause?: unknown } = {},
+): ConfigError {
+  const origin = { file: path, line: 1, column: 1 };
+  return new ConfigError(code, `${path}: ${why}`, cause === undefined ? { origin } : { origin, cause });
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && "code" in cause ? cause.code : undefined;
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
