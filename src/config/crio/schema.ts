@@ -196,7 +196,15 @@ export const STATS_KEYS = {
 } as const;
 
 /** The tables below `[crio]`, besides those that this reader leaves to CRI-O. */
-export const TABLE_KEYS = {
+export const TABLE_KEYS: {
+  readonly api: typeof API_KEYS;
+  readonly runtime: typeof RUNTIME_KEYS;
+  readonly image: typeof IMAGE_KEYS;
+  readonly network: typeof NETWORK_KEYS;
+  readonly metrics: typeof METRICS_KEYS;
+  readonly tracing: typeof TRACING_KEYS;
+  readonly stats: typeof STATS_KEYS;
+} = {
   api: API_KEYS,
   runtime: RUNTIME_KEYS,
   image: IMAGE_KEYS,
@@ -204,7 +212,7 @@ export const TABLE_KEYS = {
   metrics: METRICS_KEYS,
   tracing: TRACING_KEYS,
   stats: STATS_KEYS,
-} as const;
+};
 
 /** Tables that CRI-O knows and this reader does not read. */
 export const UNREAD_TABLES: readonly string[] = ["nri", "checkpoint_restore"];
