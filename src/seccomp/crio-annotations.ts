@@ -56,6 +56,12 @@ const V1 = [
 /** Names without the v2 suffix that every version knows. */
 const SINCE_V1 = ["io.containers.trace-syscall", "org.opencontainers.image.stopSignal"];
 
+/** The key of an image's annotation that names a profile, for all of its containers or for one. */
+export function profileAnnotation(names: "v1" | "v2", container?: string): string {
+  const base = names === "v1" ? V1_BASE : V2_BASE;
+  return container === undefined ? base : `${base}/${container}`;
+}
+
 /** Annotations that a version of CRI-O knows: an allow list may name these only, and filters these only. */
 export function knownAnnotations({ v2 }: { v2: boolean }): string[] {
   return v2 ? [...EXTERNAL, ...V2, ...V1] : [...EXTERNAL, ...SINCE_V1, ...V1];

@@ -28,6 +28,16 @@ export {
   profileArtifactReference,
 } from "./artifact-check.ts";
 export * from "./bpf/index.ts";
+export { type LinkProfileOptions, linkProfile } from "./artifact-link.ts";
+export {
+  type PackedProfileArtifact,
+  type PackProfileArtifactOptions,
+  type ProfileArtifactForm,
+  type PushProfileArtifactOptions,
+  packProfileArtifact,
+  pushProfileArtifact,
+} from "./artifact-push.ts";
+export type { ArtifactDescriptor, ArtifactStore, ArtifactTarget, DescribedBytes } from "./artifact-store.ts";
 export type {
   AnnotationSlot,
   DefiniteSeccompChoice,
