@@ -7,7 +7,7 @@ import { ConfigError } from "../errors.ts";
 import { type Origin, parseTomlDocument } from "../origin.ts";
 import { checkTable } from "./check.ts";
 import { importsOf, MAX_FILES, matchingPaths } from "./imports.ts";
-import { CRI_IMAGES, CRI_RUNTIME, PLUGINS, TOP } from "./keys.ts";
+import { CRI_IMAGES, CRI_RUNTIME, pluginTables, TOP } from "./keys.ts";
 import { mergeFiles } from "./merge.ts";
 import { moveServers, renamePlugins, splitCri } from "./migrate.ts";
 import type { ContainerdRules } from "./release.ts";
@@ -66,7 +66,7 @@ function readFiles(texts: ReadonlyMap<string, string>, first: string, options: R
     const tree = checkTable(written, TOP, {
       foldsCase: options.rules.foldsCase,
       path: [],
-      elsewhere: Object.entries(PLUGINS).map(([name, shape]) => [`plugins.${JSON.stringify(name)}`, shape]),
+      elsewhere: pluginTables(options.rules).map(({ key, shape }) => [key, shape] as const),
       warn: options.warn,
     });
     files.set(path, { path, version: versionOf(tree), tree });

@@ -215,7 +215,7 @@ const SERVERS: Readonly<Record<string, FieldsShape>> = {
 };
 
 /** Tables of plugins by 2.x. */
-export const PLUGINS: Readonly<Record<string, FieldsShape>> = {
+const PLUGINS: Readonly<Record<string, FieldsShape>> = {
   ...SERVERS,
   [CRI_IMAGES]: IMAGES,
   [CRI_RUNTIME]: fields({
@@ -226,7 +226,7 @@ export const PLUGINS: Readonly<Record<string, FieldsShape>> = {
 };
 
 /** Tables of plugins by 1.x, split as by version 3. */
-export const OLD_PLUGINS: Readonly<Record<string, FieldsShape>> = {
+const OLD_PLUGINS: Readonly<Record<string, FieldsShape>> = {
   ...SERVERS,
   [CRI_IMAGES]: IMAGES,
   [CRI_RUNTIME]: fields({
@@ -243,3 +243,17 @@ export const OLD_PLUGINS: Readonly<Record<string, FieldsShape>> = {
   }),
   [CRI_SERVICE]: SERVICE,
 };
+
+/** The tables of a release's plugins, and for hints the keys by which its files have them. */
+export function pluginTables({ oldRuntimeTables }: { oldRuntimeTables: boolean }): readonly {
+  name: string;
+  /** Of 1.x, which has all of the CRI in one table, that one. */
+  key: string;
+  shape: FieldsShape;
+}[] {
+  const shapes = Object.entries(oldRuntimeTables ? OLD_PLUGINS : PLUGINS);
+  return shapes.map(([name, shape]) => {
+    const written = oldRuntimeTables && (name === CRI_IMAGES || name === CRI_RUNTIME) ? CRI_SERVICE : name;
+    return { name, key: `plugins.${JSON.stringify(written)}`, shape };
+  });
+}

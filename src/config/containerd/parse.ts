@@ -10,7 +10,7 @@ import type { ContainerdSeccompNode } from "../../seccomp/resolve-containerd.ts"
 import { checkTable } from "./check.ts";
 import { type ContainerdCri, criOf } from "./cri.ts";
 import { type ContainerdConfigFile, mergedTree } from "./files.ts";
-import { GRPC_SERVER, OLD_PLUGINS, PLUGINS, TTRPC_SERVER } from "./keys.ts";
+import { GRPC_SERVER, pluginTables, TTRPC_SERVER } from "./keys.ts";
 import { pluginName } from "./migrate.ts";
 import { type ContainerdRules, containerdRules, DEFAULT_RELEASE } from "./release.ts";
 import {
@@ -151,19 +151,18 @@ export function containerdSeccompNode({
 
 function checkedPlugins(
   tree: ConfigTable,
-  { foldsCase, oldRuntimeTables }: ContainerdRules,
+  rules: ContainerdRules,
   warn: (warning: ContainerdConfigWarning) => void,
 ): ConfigTable {
-  const shapes = oldRuntimeTables ? OLD_PLUGINS : PLUGINS;
-  const elsewhere = Object.entries(shapes).map(
-    ([name, shape]) => [keyName(["plugins", name]), shape] as const,
-  );
+  const tables = pluginTables(rules);
+  const elsewhere = tables.map(({ key, shape }) => [key, shape] as const);
   let plugins = tableAt(tree, "plugins");
   for (const [name, node] of plugins.entries) {
     const path = ["plugins", name];
-    const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
-    if (shape && node.kind === "table") {
-      plugins = withEntry(plugins, name, checkTable(node, shape, { foldsCase, path, elsewhere, warn }));
+    const known = tables.find((table) => table.name === name);
+    if (known && node.kind === "table") {
+      const { foldsCase } = rules;
+      plugins = withEntry(plugins, name, checkTable(node, known.shape, { foldsCase, path, elsewhere, warn }));
     } else if (!name.includes(".")) {
       const reason = "from version 2 on plugins have full names";
       warn({ code: "not-read", key: keyName(path), reason, ...(node.origin ? { origin: node.origin } : {}) });

@@ -234,6 +234,22 @@ describe("what is told", () => {
     );
   });
 
+  test("a key behind the header of another table, with its place by release", () => {
+    const text =
+      'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n[plugins."io.containerd.grpc.v1.cri".x509_key_pair_streaming]\ntls_cert_file = ""\nunset_seccomp_profile = "runtime/default"\n';
+    for (const [release, place] of [
+      ["1.6", "io.containerd.grpc.v1.cri"],
+      ["2.3", "io.containerd.cri.v1.runtime"],
+    ] as const) {
+      const { warnings, unsetSeccompProfile } = parse(text, { release });
+      assert.equal(unsetSeccompProfile.value, "");
+      assert.deepEqual(
+        warnings.map((each) => each.code === "unknown-key" && [each.hint, each.origin?.line]),
+        [[`it is a key of plugins."${place}"`, 5]],
+      );
+    }
+  });
+
   test("case counts for 1.x only", () => {
     const text = 'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\nUnset_Seccomp_Profile = "unconfined"\n';
     assert.equal(parse(text).unsetSeccompProfile.value, "unconfined");
