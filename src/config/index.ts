@@ -4,6 +4,8 @@
  * @module
  */
 
+export * from "./containerd/index.ts";
 export * from "./crio/index.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigErrorOptions } from "./errors.ts";
+export { type NodeFiles, type NodeFilesOptions, nodeFiles } from "./node-files.ts";
 export type { Origin } from "./origin.ts";

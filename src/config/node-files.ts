@@ -9,7 +9,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promises";
 import { join, posix } from "node:path";
-import { raceSignal } from "../core/signal.ts";
+import { raceSignal, type SignalOptions } from "../core/signal.ts";
 import type { ConfigFiles } from "../oci/mirrors/config-files.ts";
 import { ConfigError, type ConfigErrorCode } from "./errors.ts";
 
@@ -27,14 +27,20 @@ export interface NodeFilesOptions {
   root: string;
 }
 
+/** Reads files and folders of a node by their absolute paths on it. */
+export interface NodeFiles extends ConfigFiles {
+  /** Whether a path is itself a link, wherever that leads; not so for what does not exist. */
+  isLink(path: string, options: SignalOptions): Promise<boolean>;
+}
+
 /**
  * Reads a node's files, of at most 4 MiB (4194304 bytes) each, and folders by their absolute paths on the node.
  *
  * What changes while it is read is not defended against: the root is taken to be at rest, or the machine's own.
- * Both functions reject with a `ConfigError`: `ERR_CONFIG_FILE` for what is there but cannot be read, is no file, no
+ * Each function rejects with a `ConfigError`: `ERR_CONFIG_FILE` for what is there but cannot be read, is no file, no
  * UTF-8 text, or a circle of links; `ERR_CONFIG_TOO_LARGE` for a longer file.
  */
-export function nodeFiles({ root }: NodeFilesOptions): ConfigFiles {
+export function nodeFiles({ root }: NodeFilesOptions): NodeFiles {
   return {
     async read(path, { signal }) {
       signal?.throwIfAborted();
@@ -43,6 +49,10 @@ export function nodeFiles({ root }: NodeFilesOptions): ConfigFiles {
     async list(path, { signal }) {
       signal?.throwIfAborted();
       return await raceSignal(listFolder(root, path), signal);
+    },
+    async isLink(path, { signal }) {
+      signal?.throwIfAborted();
+      return await raceSignal(isLinkBelow(root, path), signal);
     },
   };
 }
@@ -96,6 +106,14 @@ async function listFolder(root: string, path: string): Promise<string[] | undefi
     if (MISSING.includes(codeOf(cause))) return undefined;
     throw fileError(path, reasonOf(cause), { cause });
   }
+}
+
+async function isLinkBelow(root: string, path: string): Promise<boolean> {
+  const clean = posix.normalize(path).replace(/(?<=.)\/$/, "");
+  if (clean === "/") return false;
+  const folder = await resolveBelow(root, posix.dirname(clean));
+  if (folder === undefined) return false;
+  return typeof (await linkTarget(join(folder, posix.basename(clean)), path)) === "string";
 }
 
 /** Where a path of the node is on this machine, with no link in it below the root; undefined if it is nowhere. */

@@ -8,7 +8,6 @@ export type { CrioStorageDefaults } from "./defaults.ts";
 export type { CrioCommand } from "./flags.ts";
 export {
   type CrioNode,
-  type CrioNodeFiles,
   type CrioProfile,
   type LoadCrioNodeOptions,
   loadCrioNode,

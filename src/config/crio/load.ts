@@ -1,30 +1,26 @@
 /**
- * The configuration of a node's CRI-O, from its files.
+ * The configuration of a node's CRI-O, from its files. This file reads the disk.
  *
  * @module
  */
 import { posix } from "node:path";
 import { isLadingError } from "../../core/errors.ts";
 import type { SignalOptions } from "../../core/signal.ts";
-import type { ConfigFiles } from "../../oci/mirrors/config-files.ts";
 import { parseProfile } from "../../seccomp/parse.ts";
 import type { SeccompProfile } from "../../seccomp/types.ts";
 import { ConfigError } from "../errors.ts";
+import { type NodeFiles, nodeFiles } from "../node-files.ts";
 import type { CrioState } from "./apply.ts";
 import { dropHandler } from "./check.ts";
 import { type CrioFile, crioConfig, crioState, inOrder, type ParseCrioConfigOptions } from "./parse.ts";
 import type { CrioConfig } from "./types.ts";
 
-/** Reads a node's files and folders by their absolute paths on the node. */
-export interface CrioNodeFiles extends ConfigFiles {
-  /** Whether a path is a link, not what it leads to. */
-  isLink(path: string, options: SignalOptions): Promise<boolean>;
-}
-
 /** Options of {@link loadCrioNode}. */
 export interface LoadCrioNodeOptions extends ParseCrioConfigOptions, SignalOptions {
-  /** Reads the node's files; every path that is handed to it is one of the node, absolute. */
-  files: CrioNodeFiles;
+  /** The folder that stands for the node's `/`: `/` for this machine. Links are followed below it. */
+  root: string;
+  /** Reads the files, by absolute paths on the node. Default: from disk below `root`. */
+  files?: NodeFiles | undefined;
   /**
    * `--config`: absolute; it must exist, and empty means that no such file is read. Default what `CONTAINER_CONFIG` of
    * `env` says, else `/etc/crio/crio.conf` if it exists.
@@ -62,8 +58,8 @@ const MAX_DEPTH = 32;
  * `ERR_CONFIG_INVALID` for a profile that is none.
  */
 export async function loadCrioNode(options: LoadCrioNodeOptions): Promise<CrioNode> {
-  const { files, signal } = options;
-  const main = await readMain(options);
+  const { root, files = nodeFiles({ root }), signal } = options;
+  const main = await readMain(options, files);
   const folder = absolute(
     options.configDir ?? options.env?.["CONTAINER_CONFIG_DIR"] ?? "/etc/crio/crio.conf.d",
   );
@@ -77,7 +73,7 @@ export async function loadCrioNode(options: LoadCrioNodeOptions): Promise<CrioNo
   return { config: crioConfig(state, paths, options), profile, handlerProfiles };
 }
 
-async function readMain({ files, config, env, signal }: LoadCrioNodeOptions): Promise<CrioFile[]> {
+async function readMain({ config, env, signal }: LoadCrioNodeOptions, files: NodeFiles): Promise<CrioFile[]> {
   const named = config ?? env?.["CONTAINER_CONFIG"];
   if (named === "") return [];
   const path = absolute(named ?? "/etc/crio/crio.conf");
@@ -92,7 +88,7 @@ async function walk(
   path: string,
   depth: number,
   found: CrioFile[],
-  files: CrioNodeFiles,
+  files: NodeFiles,
   options: SignalOptions,
 ): Promise<void> {
   if (depth > MAX_DEPTH) throw fileError(path, "folders are too deep", "ERR_CONFIG_TOO_LARGE");
@@ -110,7 +106,7 @@ async function walk(
 
 async function readProfile(
   state: CrioState,
-  files: CrioNodeFiles,
+  files: NodeFiles,
   { signal }: SignalOptions,
 ): Promise<CrioProfile> {
   const key = "seccomp_profile";
@@ -141,7 +137,7 @@ async function readProfile(
 /** Reads the profiles of handlers; a handler whose profile cannot be read is dropped. */
 async function readHandlerProfiles(
   state: CrioState,
-  files: CrioNodeFiles,
+  files: NodeFiles,
   { signal }: SignalOptions,
 ): Promise<Map<string, SeccompProfile>> {
   const profiles = new Map<string, SeccompProfile>();

@@ -2,13 +2,13 @@
 import { posix } from "node:path";
 import {
   type CrioConfig,
-  type CrioNodeFiles,
   crioNotifierPath,
   crioPolicyOptions,
   isPinnedImage,
   loadCrioNode,
 } from "../../../src/config/crio/index.ts";
 import { ConfigError } from "../../../src/config/errors.ts";
+import type { NodeFiles } from "../../../src/config/node-files.ts";
 import { isLadingError } from "../../../src/core/errors.ts";
 import { policyPathFor } from "../../../src/policy/crio.ts";
 import type { VectorFields, VectorSuite } from "../suite.ts";
@@ -21,6 +21,7 @@ const suite: VectorSuite = {
     const texts = textsOf(input);
     try {
       const { config, profile } = await loadCrioNode({
+        root: "/",
         files: filesOf(texts, { othersExist: input["existingPaths"] === undefined }),
         config: input["configFlagSet"] === true ? "/etc/crio/crio.conf" : undefined,
         flags: input["flags"] as Record<string, string> | undefined,
@@ -54,10 +55,7 @@ function textsOf(input: VectorFields): Map<string, string> {
 }
 
 /** A case that lists no existing paths says nothing of the files that values name: they are there. */
-function filesOf(
-  texts: ReadonlyMap<string, string>,
-  { othersExist }: { othersExist: boolean },
-): CrioNodeFiles {
+function filesOf(texts: ReadonlyMap<string, string>, { othersExist }: { othersExist: boolean }): NodeFiles {
   return {
     async read(path) {
       const isOther = othersExist && !path.startsWith("/etc/crio/crio.conf");
