@@ -88,6 +88,7 @@ export {
   readProfileAsEngine,
   type StrictReading,
 } from "./read-profile.ts";
+export * from "./recordings/index.ts";
 export { type ResolveSeccompInput, resolveSeccomp } from "./resolve.ts";
 export {
   type ContainerdSeccompInput,

@@ -58,6 +58,13 @@ export function parseProfile(input: Uint8Array | string, options: ParseProfileOp
   }
 }
 
+/** The profile in a part of a JSON text. Throws as {@link parseProfile} does, without its prefix. */
+export function profileIn(node: JsonNode, engine: SeccompEngine): SeccompProfile {
+  const slot = READERS[engine]();
+  slot.read(node);
+  return { engine, ...slot.value() };
+}
+
 function decodingError(prefix: string, error: unknown, input: Uint8Array | string): unknown {
   if (error instanceof SeccompError) {
     const options: SeccompErrorOptions = { cause: error.cause, position: error.position };
