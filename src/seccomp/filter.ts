@@ -42,7 +42,10 @@ export interface FilterRule {
 /** What libseccomp answers to a rule. */
 export interface RuleResult {
   rule: FilterRule;
-  /** 0: taken, or covered by an earlier one. -17: contradicts an earlier one. -22: an argument index above 5. */
+  /**
+   * 0: taken, or covered by an earlier one. -17: contradicts an earlier one. -22: an argument index above 5, or an
+   * errno above 4094.
+   */
   code: 0 | -17 | -22;
 }
 
@@ -82,6 +85,8 @@ const FLAGS: ReadonlySet<string> = new Set([
   "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
 ]);
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
+const ERRNO = 0x0005_0000;
+const MAX_ERRNO = 4094;
 /** The kernel takes no more instructions, and each rule of a call that is not covered needs one. */
 const MAX_INSTRUCTIONS = 4096;
 /**
@@ -103,6 +108,7 @@ export function buildFilter(spec: LinuxSeccomp, options: SeccompFilterOptions): 
 
   const numberOf = numbersFor(options);
   const defaultValue = returnValue(spec.defaultAction, spec.defaultErrnoRet);
+  if (!isErrnoTaken(defaultValue)) throw invalid(`the default action has an errno above ${MAX_ERRNO}`);
   const calls = new Map([...arches.keys()].map((name) => [name, new Map<number, CallRules>()]));
   const results: RuleResult[] = [];
   const skipped: SkippedRule[] = [];
@@ -126,6 +132,11 @@ export function buildFilter(spec: LinuxSeccomp, options: SeccompFilterOptions): 
   return { defaultValue, arches, calls, results, skipped, lastNumbers };
 }
 
+/** What libseccomp refuses a rule for that has the result -22. */
+export function refusedFor({ value }: FilterRule): string {
+  return isErrnoTaken(value) ? "an argument index above 5" : `an errno above ${MAX_ERRNO}`;
+}
+
 /**
  * Checks that libseccomp takes every rule.
  *
@@ -137,7 +148,7 @@ export function checkRules({ results }: BuiltFilter): void {
     const where = `rule ${rule.index} for ${rule.name}`;
     throw code === -17
       ? new SeccompError("ERR_SECCOMP_RULE_CONFLICT", `${where} contradicts an earlier one`)
-      : invalid(`${where} has an argument index above 5`);
+      : invalid(`${where} has ${refusedFor(rule)}`);
   }
 }
 
@@ -175,6 +186,12 @@ function checkRuntime(
   }
 }
 
+/** libseccomp refuses the greatest errno of the kernel, and what is above it. */
+function isErrnoTaken(value: number): boolean {
+  const errno = value - ERRNO;
+  return errno < 0 || errno > 0xffff || errno <= MAX_ERRNO;
+}
+
 /** All conditions together, or, when an argument stands twice, each one as a rule of its own. */
 function conditionGroups(args: readonly LinuxSeccompArg[]): Condition[][] {
   const conditions = args.map(conditionOf);
@@ -199,6 +216,7 @@ function add(
   numberOf: NumberOf,
 ): RuleResult["code"] {
   if (rule.conditions.some(({ arg }) => !Number.isInteger(arg) || arg < 0 || arg > 5)) return -22;
+  if (!isErrnoTaken(rule.value)) return -22;
   const changes: [of: Map<number, CallRules>, number: number, changed: CallRules][] = [];
   for (const [name, arch] of arches) {
     const own = calls.get(name);

@@ -113,7 +113,7 @@ export const DENY_LIST: TestProfile = {
 };
 
 /** What runc does after it has loaded the filter, written in Go, and what the programs do besides their call. */
-const RUNTIME_CALLS = [
+export const RUNTIME_CALLS: string[] = [
   "arch_prctl brk clock_gettime clock_nanosleep clone close epoll_create1 epoll_ctl epoll_pwait eventfd2 execve",
   "execveat exit exit_group faccessat fcntl fstat fstatfs futex getdents64 getpid getrandom getrlimit gettid",
   "madvise mmap mprotect munmap nanosleep newfstatat openat pause pipe2 ppoll prctl prlimit64 read readlinkat",

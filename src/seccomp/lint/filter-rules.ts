@@ -7,7 +7,7 @@ import { seccompArch } from "../arch.ts";
 import { letsThrough } from "../confinement.ts";
 import { type ConvertedProfile, type ConvertProfileOptions, convertProfile } from "../convert.ts";
 import { SeccompError } from "../errors.ts";
-import { type BuiltFilter, buildFilter, type FilterRule } from "../filter.ts";
+import { type BuiltFilter, buildFilter, type FilterRule, refusedFor } from "../filter.ts";
 import type { LinuxSeccomp, SeccompProfile } from "../types.ts";
 import type { ReportFinding } from "./findings.ts";
 
@@ -86,7 +86,8 @@ function lintRules(
       const message = `rules for ${rule.name} contradict each other: the container does not start`;
       report(pathOf(rule.index), "rule-conflict", "error", message);
     } else if (code === -22) {
-      report(pathOf(rule.index), "filter-invalid", "error", "there is no argument above 5");
+      const message = `the rule for ${rule.name} has ${refusedFor(rule)}: the container does not start`;
+      report(pathOf(rule.index), "filter-invalid", "error", message);
     }
     const own = byName.get(rule.name) ?? { plain: [], conditional: [] };
     byName.set(rule.name, own);

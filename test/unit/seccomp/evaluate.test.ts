@@ -115,6 +115,21 @@ describe("evaluateSyscall", () => {
     assert.deepEqual([textOf(plain), plain.caveats], ["ALLOW", []]);
   });
 
+  test("takes an errno up to 4094, which is what libseccomp takes, of its low 16 bits", () => {
+    for (const errno of [0, 4094, 65536 + 4094]) {
+      assert.equal(outcome(profile(deny(["personality"], errno))), `ERRNO ${errno % 65536}`);
+      assert.equal(outcome({ ...profile(), defaultErrnoRet: errno }), `ERRNO ${errno % 65536}`);
+    }
+    const refused = { code: "ERR_SECCOMP_FILTER_INVALID", message: /errno above 4094/ };
+    for (const errno of [4095, 5000, 65535]) {
+      assert.throws(() => outcome(profile(deny(["personality"], errno))), refused);
+      assert.throws(() => outcome({ ...profile(), defaultErrnoRet: errno }), refused);
+      // Only an errno is limited.
+      const trace = { names: ["personality"], action: "SCMP_ACT_TRACE", errnoRet: errno };
+      assert.equal(outcome(profile(trace)), `TRACE ${errno}`);
+    }
+  });
+
   test("takes the same of several ranges as libseccomp 2.5.4, above their words and where sides meet", () => {
     const wide = 2n ** 32n;
     const table: [ranges: [op: string, value: bigint][], argument: bigint, rule: number][] = [

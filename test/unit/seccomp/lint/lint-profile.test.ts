@@ -120,8 +120,12 @@ describe("lintProfile", () => {
       [[{ ...deny, errnoRet: 38 }], [`info equals-default ${RULE}`]],
       [[{ ...ALLOW, names: ["sockett"] }], [`warning unknown-syscall ${RULE}['names'][0]`]],
       [[{ ...ALLOW, errnoRet: 1 }], [`warning errno-without-use ${RULE}['errnoRet']`]],
-      [[{ ...deny, errnoRet: 4096 }], [`warning errno-too-large ${RULE}['errnoRet']`]],
-      [[{ ...deny, errnoRet: 4095 }], []],
+      [
+        [{ ...deny, errnoRet: 4096 }],
+        [`error filter-invalid ${RULE}`, `warning errno-too-large ${RULE}['errnoRet']`],
+      ],
+      [[{ ...deny, errnoRet: 4095 }], [`error filter-invalid ${RULE}`]],
+      [[{ ...deny, errnoRet: 4094 }], []],
       [[{ names: ["write"], action: "SCMP_ACT_NOTIFY" }], [`error notify-refused ${RULE}['names'][0]`]],
     ];
     for (const [rules, lines] of table) assert.deepEqual(await lint(profile(rules)), lines);
