@@ -68,6 +68,7 @@ export {
   type SyscallEvaluator,
   type SyscallInvocation,
 } from "./evaluate.ts";
+export * from "./explain/index.ts";
 export type { SeccompFilterOptions, SkippedRule } from "./filter.ts";
 export type { Condition, Operator } from "./filter-tree.ts";
 export * from "./lint/index.ts";
@@ -88,7 +89,6 @@ export {
   readProfileAsEngine,
   type StrictReading,
 } from "./read-profile.ts";
-export * from "./recordings/index.ts";
 export { type ResolveSeccompInput, resolveSeccomp } from "./resolve.ts";
 export {
   type ContainerdSeccompInput,

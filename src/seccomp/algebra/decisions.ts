@@ -115,12 +115,24 @@ function filterDecision(table: DiagramTable, filter: BuiltFilter, arch: string, 
   if (kind === "enosys-stub") return table.end(ENOSYS_STUB);
   const otherwise = table.end(filter.defaultValue);
   const rules = filter.calls.get(arch)?.get(nr);
-  return rules ? treeDiagram(table, rules.tree, otherwise) : otherwise;
+  return rules ? treeDiagram(table, rules.tree, otherwise, ({ value }) => value) : otherwise;
 }
 
-function treeDiagram<R>(table: DiagramTable, tree: CallTree<R> | undefined, otherwise: Diagram): Diagram {
+/** Which entry decides a number that a filter covers, over all arguments: its index, or -1 for the default action. */
+export function ruleDecision(table: DiagramTable, filter: BuiltFilter, arch: string, nr: number): Diagram {
+  const otherwise = table.end(-1);
+  const tree = filter.calls.get(arch)?.get(nr)?.tree;
+  return treeDiagram(table, tree, otherwise, ({ rule }) => rule.index);
+}
+
+function treeDiagram<R>(
+  table: DiagramTable,
+  tree: CallTree<R> | undefined,
+  otherwise: Diagram,
+  answer: (leaf: Leaf<R>) => number,
+): Diagram {
   if (tree === undefined) return otherwise;
-  if (isLeaf(tree)) return table.end(tree.value);
+  if (isLeaf(tree)) return table.end(answer(tree));
   let decision = otherwise;
   // Where a branch ends without an action, the next test of its level goes on.
   for (let at = tree.length - 1; at >= 0; at--) {
@@ -132,8 +144,8 @@ function treeDiagram<R>(table: DiagramTable, tree: CallTree<R> | undefined, othe
       node.test === "gt" || node.test === "ge"
         ? aboveDiagram(table, range, value, node.test === "ge")
         : equalityDiagram(table, range, BigInt(node.mask), value);
-    const yes = treeDiagram(table, node.yes, decision);
-    decision = table.choose(holds, yes, treeDiagram(table, node.no, decision));
+    const yes = treeDiagram(table, node.yes, decision, answer);
+    decision = table.choose(holds, yes, treeDiagram(table, node.no, decision, answer));
   }
   return decision;
 }
