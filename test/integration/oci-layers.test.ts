@@ -41,10 +41,11 @@ test("readers that leave early, fail or are aborted", async (t) => {
     await assert.rejects(applyLayers([cut], join(place, "cut")), { code: "ERR_OCI_LAYER_INVALID" });
     const controller = new AbortController();
     const reason = new Error("aborted");
-    setTimeout(() => controller.abort(reason), 5);
     const waiting = {
       async *open() {
         yield* slowly(bytes.subarray(0, 5000));
+        // Not before there is something to release, however busy the machine is.
+        setTimeout(() => controller.abort(reason), 5);
         await new Promise<void>((resolve) => controller.signal.addEventListener("abort", () => resolve()));
       },
     };
