@@ -16,8 +16,6 @@ export type ConfigErrorCode =
   | "ERR_CONFIG_TOO_LARGE"
   /** A file is missing that must be there, or cannot be read. */
   | "ERR_CONFIG_FILE"
-  /** A path leads out of the root that the configuration is read below. */
-  | "ERR_CONFIG_OUTSIDE_ROOT"
   /** A file is written for a version of its format that the daemon does not know. */
   | "ERR_CONFIG_VERSION"
   /** Every value has its type, but the daemon refuses to start with them. */

@@ -1,8 +1,9 @@
 /**
  * What CRI-O refuses or replaces when it starts with a configuration.
  *
- * Whether programs, folders of the host, devices, system calls and time zones exist is not checked: a copy of a node's
- * `/etc` has none of them.
+ * Whether programs, folders of the host and devices exist is not checked, since a copy of a node's `/etc` has none of
+ * them. Nor are the names of capabilities, levels of the log, limits, sysctls, time zones and sets of processors, of
+ * which CRI-O refuses those that it does not know.
  *
  * @see {@link https://github.com/cri-o/cri-o/blob/v1.36.0/pkg/config/config.go}
  * @module
