@@ -12,6 +12,7 @@ import { mergeFiles } from "./merge.ts";
 import { moveServers, renamePlugins, splitCri } from "./migrate.ts";
 import type { ContainerdRules } from "./release.ts";
 import { type ConfigTable, integerAt, tableAt, treeOf, withEntry } from "./tree.ts";
+import { assertFullNames } from "./validate.ts";
 import type { ContainerdConfigWarning } from "./warnings.ts";
 
 /** A file as it is read. */
@@ -139,11 +140,17 @@ function treeOfFile(file: ReadFile | undefined, options: ReadOptions): ConfigTab
   return tree;
 }
 
+/** The version that counts where files are not brought to the newest one by one. */
+function lastVersion(files: readonly ReadFile[]): number {
+  return files.findLast(({ tree }) => (integerAt(tree, "version")?.value ?? 0) !== 0)?.version ?? 1;
+}
+
 /** What all files make together, in the newest layout, where the daemon does not bring each to it alone. */
 function newestOf(merged: ConfigTable, files: readonly ReadFile[], options: ReadOptions): ConfigTable {
   const { migration, release } = options.rules;
-  const version = files.findLast(({ tree }) => (integerAt(tree, "version")?.value ?? 0) !== 0)?.version ?? 1;
+  const version = lastVersion(files);
   const isOld = migration === "none";
+  if (isOld && version > 1) assertFullNames(merged);
   let tree = withoutPlugins(
     merged,
     `containerd ${release} does not know it`,

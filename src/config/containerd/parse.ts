@@ -24,7 +24,7 @@ import {
   textsAt,
   withEntry,
 } from "./tree.ts";
-import { assertPluginNames } from "./validate.ts";
+import { assertDottedNames } from "./validate.ts";
 import type { ContainerdConfigWarning } from "./warnings.ts";
 
 /** Where containerd looks for its configuration when it is not told. */
@@ -124,13 +124,13 @@ export function parseContainerdConfig(
   const tree = checkedPlugins(merged, rules, warn);
   const disabledPlugins = textsAt(tree, "disabled_plugins") ?? [];
   const requiredPlugins = textsAt(tree, "required_plugins") ?? [];
-  assertPluginNames({ disabledPlugins, requiredPlugins }, files, rules);
+  if (rules.migration !== "none") assertDottedNames(tree);
   const disabled = disabledPlugins.map(({ value, origin }) => sourced(pluginName(value), origin));
   return {
     release: rules.release,
     files,
-    root: setting(flags.root, textAt(tree, "root"), "/var/lib/containerd"),
-    state: setting(flags.state, textAt(tree, "state"), "/run/containerd"),
+    root: setting(flags.root, nonEmpty(textAt(tree, "root")), "/var/lib/containerd"),
+    state: setting(flags.state, nonEmpty(textAt(tree, "state")), "/run/containerd"),
     ...socketsOf(tree, flags, rules),
     logLevel: setting(flags.logLevel, textAt(tree, "debug", "level"), ""),
     disabledPlugins,
@@ -183,7 +183,7 @@ function socketsOf(
   const ttrpc =
     migration === "each-file"
       ? setting(undefined, textAt(plugins, TTRPC_SERVER, "address"), "/run/containerd/containerd.sock.ttrpc")
-      : setting(undefined, own?.value === "" ? undefined : own, `${socket.value}.ttrpc`, socket.origin);
+      : setting(undefined, nonEmpty(own), `${socket.value}.ttrpc`, socket.origin);
   return { socket, ttrpc };
 }
 
@@ -201,6 +201,11 @@ function streamProcessorsOf(tree: ConfigTable): ReadonlyMap<string, ContainerdSt
       },
     ]),
   );
+}
+
+/** An empty text at the top of a file says nothing. */
+function nonEmpty(text: Sourced<string> | undefined): Sourced<string> | undefined {
+  return text?.value === "" ? undefined : text;
 }
 
 /** What a flag says, else a file, else the daemon. An empty flag is none. */

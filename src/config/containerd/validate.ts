@@ -7,8 +7,7 @@ import { parseDuration } from "../../oci/mirrors/duration.ts";
 import { ConfigError } from "../errors.ts";
 import type { Origin } from "../origin.ts";
 import { CRI_IMAGES, CRI_RUNTIME, CRI_SERVICE } from "./keys.ts";
-import type { ContainerdRules } from "./release.ts";
-import { type ConfigTable, flagAt, keyName, type Sourced, tableAt, textAt } from "./tree.ts";
+import { type ConfigTable, flagAt, keyName, tableAt, textAt, textsAt } from "./tree.ts";
 
 /** A value that the daemon refuses, in its own words. */
 export function refused(message: string, path: readonly string[], origin: Origin | undefined): ConfigError {
@@ -16,25 +15,33 @@ export function refused(message: string, path: readonly string[], origin: Origin
 }
 
 /**
- * Names in the lists of plugins.
+ * Names of plugins by 1.x, in lists and of tables, where the files together are of version 2.
  *
  * @throws {ConfigError} `ERR_CONFIG_INVALID` for a name that is not full.
  */
-export function assertPluginNames(
-  lists: { disabledPlugins: readonly Sourced<string>[]; requiredPlugins: readonly Sourced<string>[] },
-  files: readonly { version: number }[],
-  { migration }: ContainerdRules,
-): void {
-  const isOld = migration === "none";
-  if (isOld && files.every(({ version }) => version < 2)) return;
-  const isFull = (name: string): boolean =>
-    isOld ? name.startsWith("io.containerd.") && name.split(".").length >= 4 : name.includes(".");
-  const kinds = [
-    ["disabled", "disabled_plugins", lists.disabledPlugins],
-    ["required", "required_plugins", lists.requiredPlugins],
-  ] as const;
-  for (const [word, key, names] of kinds) {
-    const bad = names.find(({ value }) => !isFull(value));
+export function assertFullNames(tree: ConfigTable): void {
+  const isFull = (name: string): boolean => name.startsWith("io.containerd.") && name.split(".").length >= 4;
+  assertListed(tree, isFull);
+  for (const [name, { origin }] of tableAt(tree, "plugins").entries) {
+    if (isFull(name)) continue;
+    const message = `invalid plugin key URI ${JSON.stringify(name)} expect io.containerd.x.vx`;
+    throw refused(message, ["plugins", name], origin);
+  }
+}
+
+/**
+ * Names of plugins in lists, by 2.x.
+ *
+ * @throws {ConfigError} `ERR_CONFIG_INVALID` for a name without dot.
+ */
+export function assertDottedNames(tree: ConfigTable): void {
+  assertListed(tree, (name) => name.includes("."));
+}
+
+function assertListed(tree: ConfigTable, isRight: (name: string) => boolean): void {
+  for (const word of ["disabled", "required"]) {
+    const key = `${word}_plugins`;
+    const bad = (textsAt(tree, key) ?? []).find(({ value }) => !isRight(value));
     if (!bad) continue;
     const message = `invalid ${word} plugin URI ${JSON.stringify(bad.value)} expect io.containerd.x.vx`;
     throw refused(message, [key], bad.origin);

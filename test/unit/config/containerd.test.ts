@@ -73,6 +73,22 @@ describe("where values come from", () => {
     assert.equal(refusal({}, { path: "/x.toml" }).code, "ERR_CONFIG_FILE");
   });
 
+  test("an empty text at the top is no value", () => {
+    const text = 'version = 2\nroot = ""\nstate = ""\n[grpc]\naddress = ""\n[ttrpc]\naddress = ""\n';
+    for (const release of ["1.6", "2.2", "2.3"]) {
+      const { root, state, socket, ttrpc } = parse(text, { release });
+      assert.deepEqual(
+        [root, state, socket, ttrpc].map(({ value }) => value),
+        [
+          "/var/lib/containerd",
+          "/run/containerd",
+          "/run/containerd/containerd.sock",
+          "/run/containerd/containerd.sock.ttrpc",
+        ],
+      );
+    }
+  });
+
   test("flags win, and an empty flag is none", () => {
     const text = 'version = 3\nroot = "/r"\nstate = "/s"\n[debug]\nlevel = "info"\n[grpc]\naddress = "/x"\n';
     const flags = { address: "/f", root: "/fr", state: "/fs", logLevel: "debug" };
@@ -200,7 +216,11 @@ describe("migration", () => {
     const text = '[plugins.cri]\nsandbox_image = "z"\n';
     assert.equal(parse(text).sandboxImage.value, "z");
     assert.equal(parse(text, { release: "1.6" }).sandboxImage.value, "z");
-    for (const release of ["1.6", "2.2", "2.3"]) {
+    assert.equal(
+      refusal(`version = 2\n${text}`, { release: "1.6" }).message,
+      'invalid plugin key URI "cri" expect io.containerd.x.vx',
+    );
+    for (const release of ["2.2", "2.3"]) {
       const config = parse(`version = 2\n${text}`, { release });
       assert.notEqual(config.sandboxImage.value, "z");
       assert.deepEqual(codes(config), ["not-read"]);
