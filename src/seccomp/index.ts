@@ -27,7 +27,6 @@ export {
   type ProfileManifest,
   profileArtifactReference,
 } from "./artifact-check.ts";
-export * from "./bpf/index.ts";
 export { type LinkProfileOptions, linkProfile } from "./artifact-link.ts";
 export {
   type PackedProfileArtifact,
@@ -38,6 +37,7 @@ export {
   pushProfileArtifact,
 } from "./artifact-push.ts";
 export type { ArtifactDescriptor, ArtifactStore, ArtifactTarget, DescribedBytes } from "./artifact-store.ts";
+export * from "./bpf/index.ts";
 export type {
   AnnotationSlot,
   DefiniteSeccompChoice,
@@ -89,6 +89,7 @@ export {
   readProfileAsEngine,
   type StrictReading,
 } from "./read-profile.ts";
+export * from "./recordings/index.ts";
 export { type ResolveSeccompInput, resolveSeccomp } from "./resolve.ts";
 export {
   type ContainerdSeccompInput,
