@@ -4,7 +4,7 @@
  * - A field that `expect` does not list is not compared, at any depth of maps; a list is compared whole and in
  *   order, its maps by the same rule.
  * - Numbers and bigints compare by value, null only with null.
- * - `note` is for people at any depth, `reason` at the top.
+ * - `note` is for people at any depth, and so is `xNote` beside a field `x`; `reason` at the top.
  * - `error: true` wants some error; `errorContains` wants its text within the outcome's `message` (or
  *   `errorContains`); `errorAllowed: true` takes any error instead of what else is listed.
  * - A case that would compare nothing never matches.
@@ -27,7 +27,7 @@ export function mismatches(expected: JsonValue, actual: unknown): Mismatch[] {
   let compared = 0;
   const found: Mismatch[] = [];
   for (const [key, want] of Object.entries(expected)) {
-    if (key === "note" || key === "reason" || key === "errorAllowed") continue;
+    if (isNote(key, expected) || key === "reason" || key === "errorAllowed") continue;
     compared++;
     const path = `expect.${key}`;
     if (key === "error" && want === true) {
@@ -45,6 +45,10 @@ export function mismatches(expected: JsonValue, actual: unknown): Mismatch[] {
   return found;
 }
 
+function isNote(key: string, map: object): boolean {
+  return key === "note" || (key.endsWith("Note") && Object.hasOwn(map, key.slice(0, -"Note".length)));
+}
+
 function isError(value: unknown): boolean {
   return value !== undefined && value !== null && value !== false && value !== "";
 }
@@ -59,7 +63,7 @@ function compare(expected: JsonValue, actual: unknown, path: string): Mismatch[]
       return [{ path, expected, actual }];
     const fields = fieldsOf(actual);
     return Object.entries(expected).flatMap(([key, want]) =>
-      key === "note" ? [] : compare(want, fields[key], `${path}.${key}`),
+      isNote(key, expected) ? [] : compare(want, fields[key], `${path}.${key}`),
     );
   }
   return sameScalar(expected, actual) ? [] : [{ path, expected, actual }];

@@ -15,6 +15,7 @@ const HOLDS: [name: string, expected: JsonValue, actual: unknown][] = [
     { a: 1, note: "for people", reason: "why", b: { note: "x", c: 1 } },
     { a: 1, b: { c: 1 } },
   ],
+  ["a note on a field", { a: 1, aNote: "for people", b: { c: 1, cNote: "x" } }, { a: 1, b: { c: 1 } }],
   ["some error", { error: true }, { error: "whatever" }],
   ["some error that is true itself", { error: true }, { error: true }],
   ["a named error", { error: "name-empty" }, { error: "name-empty" }],
@@ -70,6 +71,7 @@ const FAILS: [name: string, expected: JsonValue, actual: unknown, ...paths: stri
   ["a field of the prototype", { a: { toString: "x" } }, { a: {} }, "expect.a.toString"],
   ["an empty expectation", {}, { a: 1 }, "expect"],
   ["an expectation of notes alone", { note: "x", reason: "y" }, { a: 1 }, "expect"],
+  ["a note on no field", { a: 1, bNote: "x" }, { a: 1 }, "expect.bNote"],
   ["a list as expectation against a map", [1], { 0: 1 }, "expect"],
 ];
 

@@ -52,10 +52,6 @@ function fieldsOf(config: ContainerdConfig): Record<string, unknown> {
     systemdCgroup: config.runtimes.get(config.defaultRuntime.value)?.systemdCgroup.value,
     registryConfigPath: config.registryConfigPath.value,
     registryConfigPathInUse: config.registryFolders.join(":"),
-    // Prose beside the paths that the suite lists where they are the daemon's own.
-    ...(config.registryConfigPath.value === "" && config.registryFolders.length > 0
-      ? { registryConfigPathInUseNote: "Linux, containerd 2.2 and later, no mirrors configured" }
-      : {}),
     unsetSeccompProfile: config.unsetSeccompProfile.value,
     sandboxImage: config.sandboxImage.value,
     effectiveProfile: effectiveProfile(config),
