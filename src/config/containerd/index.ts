@@ -17,4 +17,4 @@ export {
   parseContainerdConfig,
 } from "./parse.ts";
 export type { ConfigList, ConfigNode, ConfigScalar, ConfigTable, Sourced } from "./tree.ts";
-export type { ContainerdConfigWarning } from "./warnings.ts";
+export type { ContainerdConfigWarning, ContainerdWarningPlace } from "./warnings.ts";
