@@ -254,7 +254,7 @@ async function makeSets({ name, digest, payload }: CaseImage, keys: Keys): Promi
     ["detached", [good.sign(right, { order: "detached", compression: "none" })]],
     ["followed", [Buffer.concat([byGood, Buffer.from("text")])]],
     ["framed", [framed(byGood)]],
-    ["framed-armored", [framed(armored(byGood))]],
+    ["framed-armored", [framed(await armored(byGood))]],
     ["framed-clear-text", [framed(await clearText(good, right))]],
     ["garbage", [Buffer.from("garbage")]],
     ["good-garbage", [byGood, Buffer.from("garbage")]],
@@ -270,9 +270,10 @@ function framed(content: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from("\0simple-signing\n"), content]);
 }
 
-function armored(message: Uint8Array): Uint8Array {
-  const lines = Buffer.from(message).toString("base64").replace(/.{64}/g, "$&\n");
-  return Buffer.from(`-----BEGIN PGP MESSAGE-----\n\n${lines}\n-----END PGP MESSAGE-----\n`);
+/** A message as text, with its checksum: without padding or checksum GnuPG does not find the end of the text. */
+async function armored(message: Uint8Array): Promise<Uint8Array> {
+  const { armor, enums } = await loadOpenPgp();
+  return Buffer.from(armor(enums.armor.message, message, undefined, undefined, undefined, true));
 }
 
 async function clearText({ armoredPrivateKey }: GpgKey, content: Uint8Array): Promise<Uint8Array> {
