@@ -7,5 +7,14 @@
 export * from "./containerd/index.ts";
 export * from "./crio/index.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigErrorOptions } from "./errors.ts";
+export type {
+  ContainerdNodeRuntime,
+  CrioRuntime,
+  DaemonEnvironment,
+  HostsFolder,
+  NodeConfig,
+  NodeRuntime,
+} from "./node.ts";
 export { type NodeFiles, type NodeFilesOptions, nodeFiles } from "./node-files.ts";
+export type { MirrorWarning, NodeAgreementWarning, NodeWarning } from "./node-warnings.ts";
 export type { Origin } from "./origin.ts";

@@ -18,6 +18,8 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** As many links as Linux follows in one path. */
 const MAX_LINKS = 40;
 const MISSING: readonly unknown[] = ["ENOENT", "ENOTDIR"];
+/** For what decides: a folder that is a file by mistake must not read as nothing configured. */
+const STRICTLY_MISSING: readonly unknown[] = ["ENOENT"];
 /** The last part of a path is no link any more when it is opened, and a pipe must not be waited for. */
 const READ = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
@@ -29,6 +31,11 @@ export interface NodeFilesOptions {
 
 /** Reads files and folders of a node by their absolute paths on it. */
 export interface NodeFiles extends ConfigFiles {
+  /**
+   * The content of a file; undefined if it does not exist. Unlike `read` and `list` it does not pass over a path that
+   * leads through what is no folder.
+   */
+  readBytes(path: string, options: SignalOptions): Promise<Uint8Array | undefined>;
   /** Whether a path is itself a link, wherever that leads; not so for what does not exist. */
   isLink(path: string, options: SignalOptions): Promise<boolean>;
 }
@@ -44,7 +51,11 @@ export function nodeFiles({ root }: NodeFilesOptions): NodeFiles {
   return {
     async read(path, { signal }) {
       signal?.throwIfAborted();
-      return await raceSignal(readFile(root, path), signal);
+      return await raceSignal(readText(root, path), signal);
+    },
+    async readBytes(path, { signal }) {
+      signal?.throwIfAborted();
+      return await raceSignal(readFile(root, path, STRICTLY_MISSING), signal);
     },
     async list(path, { signal }) {
       signal?.throwIfAborted();
@@ -57,28 +68,45 @@ export function nodeFiles({ root }: NodeFilesOptions): NodeFiles {
   };
 }
 
-async function readFile(root: string, path: string): Promise<string | undefined> {
-  const place = await resolveBelow(root, path);
+async function readText(root: string, path: string): Promise<string | undefined> {
+  const bytes = await readFile(root, path, MISSING);
+  try {
+    return bytes && new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw fileError(path, "it is no UTF-8 text", { cause });
+  }
+}
+
+async function readFile(
+  root: string,
+  path: string,
+  missing: readonly unknown[],
+): Promise<Uint8Array | undefined> {
+  const place = await resolveBelow(root, path, missing);
   if (place === undefined) return undefined;
-  const handle = await openIfExists(place, path);
+  const handle = await openIfExists(place, path, missing);
   if (!handle) return undefined;
   try {
     const stats = await handle.stat();
     if (!stats.isFile()) throw fileError(path, "it is no file");
-    return new TextDecoder("utf-8", { fatal: true }).decode(await readAll(handle, path));
+    return await readAll(handle, path);
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
-    throw fileError(path, cause instanceof TypeError ? "it is no UTF-8 text" : reasonOf(cause), { cause });
+    throw fileError(path, reasonOf(cause), { cause });
   } finally {
     await handle.close();
   }
 }
 
-async function openIfExists(place: string, path: string): Promise<FileHandle | undefined> {
+async function openIfExists(
+  place: string,
+  path: string,
+  missing: readonly unknown[],
+): Promise<FileHandle | undefined> {
   try {
     return await open(place, READ);
   } catch (cause) {
-    if (MISSING.includes(codeOf(cause))) return undefined;
+    if (missing.includes(codeOf(cause))) return undefined;
     throw fileError(path, reasonOf(cause), { cause });
   }
 }
@@ -113,11 +141,15 @@ async function isLinkBelow(root: string, path: string): Promise<boolean> {
   if (clean === "/") return false;
   const folder = await resolveBelow(root, posix.dirname(clean));
   if (folder === undefined) return false;
-  return typeof (await linkTarget(join(folder, posix.basename(clean)), path)) === "string";
+  return typeof (await linkTarget(join(folder, posix.basename(clean)), path, MISSING)) === "string";
 }
 
 /** Where a path of the node is on this machine, with no link in it below the root; undefined if it is nowhere. */
-async function resolveBelow(root: string, path: string): Promise<string | undefined> {
+async function resolveBelow(
+  root: string,
+  path: string,
+  missing: readonly unknown[] = MISSING,
+): Promise<string | undefined> {
   if (!posix.isAbsolute(path) || path.includes("\0")) {
     throw fileError(path, "it is no absolute path");
   }
@@ -131,7 +163,7 @@ async function resolveBelow(root: string, path: string): Promise<string | undefi
       continue;
     }
     const place = join(root, ...done, part);
-    const target = await linkTarget(place, path);
+    const target = await linkTarget(place, path, missing);
     if (target === null) return undefined;
     if (target === undefined) {
       done.push(part);
@@ -145,11 +177,15 @@ async function resolveBelow(root: string, path: string): Promise<string | undefi
 }
 
 /** Where a link leads; undefined for what is no link, null for what does not exist. */
-async function linkTarget(place: string, path: string): Promise<string | undefined | null> {
+async function linkTarget(
+  place: string,
+  path: string,
+  missing: readonly unknown[],
+): Promise<string | undefined | null> {
   try {
     return (await lstat(place)).isSymbolicLink() ? await readlink(place) : undefined;
   } catch (cause) {
-    if (MISSING.includes(codeOf(cause))) return null;
+    if (missing.includes(codeOf(cause))) return null;
     throw fileError(path, reasonOf(cause), { cause });
   }
 }

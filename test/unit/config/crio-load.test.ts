@@ -19,6 +19,10 @@ function fake(texts: Record<string, string | null>, linked: readonly string[] = 
       asked.push(path);
       return Object.hasOwn(texts, path) ? (texts[path] ?? undefined) : undefined;
     },
+    async readBytes(path) {
+      const text = Object.hasOwn(texts, path) ? texts[path] : undefined;
+      return text === undefined || text === null ? undefined : Buffer.from(text);
+    },
     async list(folder) {
       const below = Object.keys(texts).filter((path) => path.startsWith(`${folder}/`));
       if (below.length === 0) return undefined;
@@ -82,6 +86,7 @@ test("drop-ins have a largest number and depth", async () => {
   assert.equal((await load(Object.fromEntries(names.slice(1)))).config.files.length, 1000);
   const files: NodeFiles = {
     read: async () => undefined,
+    readBytes: async () => undefined,
     list: async () => ["again"],
     isLink: async () => false,
   };

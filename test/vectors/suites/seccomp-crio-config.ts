@@ -56,10 +56,15 @@ function textsOf(input: VectorFields): Map<string, string> {
 
 /** A case that lists no existing paths says nothing of the files that values name: they are there. */
 function filesOf(texts: ReadonlyMap<string, string>, { othersExist }: { othersExist: boolean }): NodeFiles {
+  const read = async (path: string): Promise<string | undefined> => {
+    const isOther = othersExist && !path.startsWith("/etc/crio/crio.conf");
+    return texts.get(path) ?? (isOther ? "{}" : undefined);
+  };
   return {
-    async read(path) {
-      const isOther = othersExist && !path.startsWith("/etc/crio/crio.conf");
-      return texts.get(path) ?? (isOther ? "{}" : undefined);
+    read,
+    async readBytes(path) {
+      const text = await read(path);
+      return text === undefined ? undefined : Buffer.from(text);
     },
     async list(folder) {
       const below = [...texts.keys()].filter((path) => path.startsWith(`${folder}/`));

@@ -1,0 +1,41 @@
+/**
+ * What the daemons of a node pass over in its files.
+ *
+ * @module
+ */
+import type { RegistriesDWarning } from "../policy/sources/registries-d.ts";
+import type { ContainerdConfigWarning } from "./containerd/warnings.ts";
+import type { CrioWarning } from "./crio/types.ts";
+import type { KubeletWarning } from "./kubelet/types.ts";
+import type { Origin } from "./origin.ts";
+
+/** Something of `hosts.toml` or `registries.conf` that its reader passes over. */
+export type MirrorWarning =
+  /** A file that containerd logs an error of and passes over: only certificates next to it count. */
+  | { readonly code: "broken-file"; readonly origin: Origin; readonly reason: string }
+  /** A key that means nothing where it stands. */
+  | { readonly code: "unknown-key"; readonly key: string; readonly origin: Origin };
+
+/** Something about the daemons of a node together. */
+export type NodeAgreementWarning =
+  /** The files of another runtime, which the kubelet does not use. */
+  | { readonly code: "other-runtime"; readonly runtime: "cri-o" | "containerd"; readonly file: string }
+  /** The kubelet's endpoint is not the socket of the runtime that was read. */
+  | {
+      readonly code: "other-socket";
+      readonly endpoint: string;
+      readonly socket: string;
+      readonly origin?: Origin;
+    }
+  /** Programs that containerd asks about each image: whatever they refuse is not pulled, which no file tells. */
+  | { readonly code: "image-verifiers"; readonly folder: string; readonly programs: readonly string[] };
+
+/** Something in a node's files that its daemons pass over silently, and that their author hardly meant. */
+export type NodeWarning =
+  | ({ readonly source: "cri-o" } & CrioWarning)
+  | ({ readonly source: "containerd" } & ContainerdConfigWarning)
+  | ({ readonly source: "kubelet" } & KubeletWarning)
+  | ({ readonly source: "hosts.toml" } & MirrorWarning)
+  | ({ readonly source: "registries.conf" } & MirrorWarning)
+  | ({ readonly source: "registries.d" } & RegistriesDWarning)
+  | ({ readonly source: "node" } & NodeAgreementWarning);

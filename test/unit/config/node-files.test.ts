@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { nodeFiles } from "../../../src/config/node-files.ts";
+
+/** A root with a file that is no text, links, and what they would lead to outside of it. */
+async function withRoot(use: (root: string) => Promise<void>): Promise<void> {
+  const top = mkdtempSync(join(tmpdir(), "lading-files-"));
+  const root = join(top, "root");
+  try {
+    mkdirSync(join(root, "a"), { recursive: true });
+    writeFileSync(join(root, "a/bytes"), Buffer.from([0xff, 0, 0xfe]));
+    writeFileSync(join(root, "inside"), "inside");
+    writeFileSync(join(top, "inside"), "outside");
+    symlinkSync("../../inside", join(root, "a/up"));
+    symlinkSync("/inside", join(root, "a/absolute"));
+    symlinkSync(join(top, "inside"), join(root, "a/out"));
+    await use(root);
+  } finally {
+    rmSync(top, { recursive: true });
+  }
+}
+
+test("bytes come as they are, below the root whatever links say", async () => {
+  await withRoot(async (root) => {
+    const { read, readBytes } = nodeFiles({ root });
+    assert.deepEqual([...((await readBytes("/a/bytes", {})) ?? [])], [0xff, 0, 0xfe]);
+    await assert.rejects(read("/a/bytes", {}), { code: "ERR_CONFIG_FILE" });
+    for (const path of ["/a/up", "/a/absolute", "/../inside", "/a/../../inside"]) {
+      assert.equal(String(await readBytes(path, {})), "inside", path);
+    }
+    assert.equal(await readBytes("/a/out", {}), undefined);
+    assert.equal(await readBytes("/nothing/here", {}), undefined);
+  });
+});
+
+test("a path through a file is no missing file to those who read bytes", async () => {
+  await withRoot(async (root) => {
+    const { read, readBytes } = nodeFiles({ root });
+    assert.equal(await read("/inside/x", {}), undefined);
+    await assert.rejects(readBytes("/inside/x", {}), { code: "ERR_CONFIG_FILE" });
+    await assert.rejects(readBytes("/a", {}), { code: "ERR_CONFIG_FILE" });
+    await assert.rejects(readBytes("a/bytes", {}), { code: "ERR_CONFIG_FILE" });
+    const reason = new Error("stop");
+    await assert.rejects(readBytes("/a/bytes", { signal: AbortSignal.abort(reason) }), reason);
+  });
+});
+
+test("bytes have a largest number", async () => {
+  await withRoot(async (root) => {
+    writeFileSync(join(root, "long"), Buffer.alloc(4 * 1024 * 1024 + 1));
+    await assert.rejects(nodeFiles({ root }).readBytes("/long", {}), { code: "ERR_CONFIG_TOO_LARGE" });
+  });
+});
