@@ -4,9 +4,15 @@
  * @see {@link https://www.kernel.org/doc/html/v6.12/userspace-api/seccomp_filter.html}
  * @module
  */
-import { actionOf, BAD_ARCH, ENOSYS_STUB, type SeccompAction } from "./actions.ts";
 import { type SeccompArch, seccompArch } from "./arch.ts";
-import { SeccompError } from "./errors.ts";
+import {
+  type DecidingFilter,
+  decidingFilter,
+  NO_FILTER,
+  readCall,
+  type SyscallInvocation,
+  type SyscallVerdict,
+} from "./decide.ts";
 import {
   type BuiltFilter,
   buildFilter,
@@ -15,17 +21,11 @@ import {
   type SeccompFilterOptions,
   type SkippedRule,
 } from "./filter.ts";
-import { type Condition, conditionHolds, decide } from "./filter-tree.ts";
-import { hasSyscallTable, multiplexedCall, syscallName, syscallNumber, X32_BIT } from "./syscalls.ts";
+import { type Condition, conditionHolds } from "./filter-tree.ts";
+import { syscallName } from "./syscalls.ts";
 import type { LinuxSeccomp } from "./types.ts";
 
-/** A system call: by name, or by the number that the kernel sees. */
-export type SyscallInvocation = {
-  /** Architecture the caller runs as, in any spelling. */
-  arch: string;
-  /** Up to six arguments, as registers hold them; negative numbers as two's complement. Absent ones are 0. */
-  args?: readonly (bigint | number)[] | undefined;
-} & ({ name: string; nr?: undefined } | { nr: number; name?: undefined });
+export type { SyscallInvocation, SyscallVerdict } from "./decide.ts";
 
 /** A rule that names the call, and what became of it. */
 export type ConsideredRule =
@@ -47,22 +47,7 @@ export type ConsideredRule =
 export type SyscallCaveat = "order-dependent" | "wide-range" | "comparison-with-other-argument";
 
 /** What happens with a call, and why. */
-export interface SyscallDecision {
-  action: SeccompAction;
-  /** For `SCMP_ACT_ERRNO` and `SCMP_ACT_TRACE`, 0 to 65535. The kernel caps an errno at 4095. */
-  errno?: number;
-  kind: /** There is no filter. */
-    | "no-filter"
-    /** A rule decided; see `rule`. */
-    | "rule"
-    /** No rule matched. */
-    | "default"
-    /** The filter does not cover the architecture: the thread is killed. */
-    | "bad-architecture"
-    /** runc answers ENOSYS to calls that are newer than all in the profile. */
-    | "enosys-stub";
-  /** Index in `syscalls` of the rule that decided. */
-  rule?: number;
+export interface SyscallDecision extends SyscallVerdict {
   /** Number that the kernel sees, unsigned. */
   nr: number;
   /** Name of the number, where it has one. */
@@ -85,6 +70,11 @@ export interface EvaluateSyscallOptions extends Omit<SeccompFilterOptions, "nati
 export interface SyscallEvaluator {
   /** As {@link evaluateSyscall}. */
   evaluate(call: SyscallInvocation): SyscallDecision;
+  /**
+   * What {@link SyscallEvaluator.evaluate} says of the same call, without the rules that were looked at and without
+   * caveats: for callers with many calls. Throws the same.
+   */
+  decide(call: SyscallInvocation): SyscallVerdict;
 }
 
 const RELATIVES: Readonly<Record<string, string>> = {
@@ -93,7 +83,6 @@ const RELATIVES: Readonly<Record<string, string>> = {
   arm: "aarch64",
   s390: "s390x",
 };
-const MINUS_ONE = 0xffff_ffff;
 
 /**
  * What happens with a system call under a profile, as the filter of libseccomp decides it.
@@ -127,91 +116,39 @@ export function evaluateSyscall(
 export function createEvaluator(spec: LinuxSeccomp | null, options: SeccompFilterOptions): SyscallEvaluator {
   // runc alone takes an object without default action and rules for "no filter".
   const empty = spec !== null && spec.defaultAction === "" && (spec.syscalls ?? []).length === 0;
-  if (spec === null || (empty && options.runtime === "runc")) return { evaluate: allowAll };
+  if (spec === null || (empty && options.runtime === "runc")) {
+    return {
+      evaluate: allowAll,
+      decide: (call) => {
+        readCall(call);
+        return NO_FILTER;
+      },
+    };
+  }
   const filter = buildFilter(spec, options);
   checkRules(filter);
-  return { evaluate: (call) => evaluateIn(filter, call) };
+  const deciding = decidingFilter(filter);
+  return { evaluate: (call) => explained(filter, deciding, call), decide: deciding.decide };
 }
 
 function allowAll(call: SyscallInvocation): SyscallDecision {
-  const { arch, nr } = callOf(call);
-  return { action: "SCMP_ACT_ALLOW", kind: "no-filter", ...named(arch, nr), considered: [], caveats: [] };
+  const { arch, nr } = readCall(call);
+  return { ...NO_FILTER, ...named(arch, nr), considered: [], caveats: [] };
 }
 
 /** What a built filter does with a call, whatever its `results` are. */
 export function evaluateIn(filter: BuiltFilter, call: SyscallInvocation): SyscallDecision {
-  const { arch: asked, nr, args } = callOf(call);
-  const arch = covering(filter, asked, nr);
-  const base = { ...named(arch ?? asked, nr), considered: [], caveats: [] };
-  if (runcAnswers(filter, arch, nr)) return { ...actionOf(ENOSYS_STUB), kind: "enosys-stub", ...base };
-  if (!arch) return { ...actionOf(BAD_ARCH), kind: "bad-architecture", ...base };
-  if (!hasSyscallTable(arch)) throw noTable(arch);
+  return explained(filter, decidingFilter(filter), call);
+}
 
-  const rules = filter.calls.get(arch.name)?.get(nr);
+function explained(filter: BuiltFilter, deciding: DecidingFilter, call: SyscallInvocation): SyscallDecision {
+  const verdict = deciding.decide(call);
+  const { asked, arch, nr, rules } = deciding.placeOf(call);
+  const base = { ...verdict, ...named(arch ?? asked, nr) };
+  if (!arch || verdict.kind === "enosys-stub") return { ...base, considered: [], caveats: [] };
+  const args = (call.args ?? []).map((argument) => BigInt.asUintN(64, BigInt(argument)));
   const considered = consider(filter, arch, nr, rules?.rules ?? [], args);
-  const leaf = rules && decide(rules.tree, args);
-  const explained = { ...base, considered, caveats: rules ? caveatsOf(rules.rules, arch, args) : [] };
-  if (!leaf) return { ...actionOf(filter.defaultValue), kind: "default", ...explained };
-  return { ...actionOf(leaf.value), kind: "rule", rule: leaf.rule.index, ...explained };
-}
-
-interface ReadCall {
-  arch: SeccompArch;
-  nr: number;
-  args: bigint[];
-}
-
-function callOf(call: SyscallInvocation): ReadCall {
-  const arch = seccompArch(call.arch);
-  const { args = [] } = call;
-  if (args.length > 6) throw new RangeError(`a system call has at most 6 arguments, got ${args.length}`);
-  return { arch, nr: numberOf(arch, call), args: args.map(register) };
-}
-
-function numberOf(arch: SeccompArch, { name, nr }: SyscallInvocation): number {
-  if (nr !== undefined) {
-    if (!Number.isInteger(nr) || nr < -(2 ** 31) || nr > MINUS_ONE) {
-      throw new RangeError(`${nr} is not the number of a system call`);
-    }
-    return nr >>> 0;
-  }
-  if (!hasSyscallTable(arch)) throw noTable(arch);
-  const number = syscallNumber(arch, name);
-  if (number !== undefined) return number;
-  const through = multiplexedCall(arch, name)?.multiplexer;
-  const hint = through ? `, it is made through ${through}` : "";
-  throw new SeccompError(
-    "ERR_SECCOMP_UNKNOWN_SYSCALL",
-    `${arch.name} has no number for ${name.slice(0, 64)}${hint}`,
-  );
-}
-
-function register(argument: bigint | number): bigint {
-  if (typeof argument === "number" && !Number.isSafeInteger(argument)) {
-    throw new RangeError(`argument ${argument} is not a whole number up to 2^53-1: use a bigint`);
-  }
-  const value = BigInt(argument);
-  if (value < -(2n ** 63n) || value >= 2n ** 64n)
-    throw new RangeError(`argument ${value} has more than 64 bits`);
-  return BigInt.asUintN(64, value);
-}
-
-/** The covered architecture whose rules see a number; x86_64 and x32 are told apart by bit 30 alone. */
-function covering({ arches }: BuiltFilter, arch: SeccompArch, nr: number): SeccompArch | undefined {
-  if (arch.name !== "x86_64" && arch.name !== "x32") return arches.get(arch.name);
-  // -1 belongs to either: a tracer uses it to skip a call.
-  if (nr === MINUS_ONE) return arches.get("x86_64") ?? arches.get("x32");
-  return arches.get(nr >= X32_BIT ? "x32" : "x86_64");
-}
-
-function runcAnswers({ lastNumbers }: BuiltFilter, arch: SeccompArch | undefined, nr: number): boolean {
-  if (!arch) return false;
-  // The stub looks at bit 30 only, so that -1 is an x32 call to it, where there is x32.
-  const x86 = arch.name === "x86_64" || arch.name === "x32";
-  const own = x86 ? ((nr & X32_BIT) !== 0 ? "x32" : "x86_64") : arch.name;
-  const last = lastNumbers.get(own);
-  if (last === undefined) return false;
-  return nr > last || (nr === 0 && (own === "s390" || own === "s390x"));
+  return { ...base, considered, caveats: rules ? caveatsOf(rules.rules, arch, args) : [] };
 }
 
 function named(arch: SeccompArch, nr: number): { nr: number; name?: string } {
@@ -259,8 +196,4 @@ function caveatsOf(
   const isMixed = new Set(conditions.map(({ arg }) => arg)).size > 1;
   if (isMixed && conditions.some(isUneven)) caveats.push("comparison-with-other-argument");
   return caveats;
-}
-
-function noTable({ name }: SeccompArch): SeccompError {
-  return new SeccompError("ERR_SECCOMP_UNSUPPORTED", `no table of system calls for ${name}`);
 }

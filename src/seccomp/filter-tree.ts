@@ -86,25 +86,46 @@ export function addRule<R>(
   return insertAll(tree, branch as Level<R>);
 }
 
-/** The action that a call's arguments lead to; nothing where no rule matches. */
-export function decide<R>(tree: CallTree<R>, args: readonly bigint[]): Leaf<R> | undefined {
+/**
+ * The action that a call's arguments lead to; nothing where no rule matches.
+ *
+ * @param args As a call gives them: at most 64 bits, negative ones as two's complement. Not checked.
+ */
+export function decide<R>(tree: CallTree<R>, args: readonly (bigint | number)[]): Leaf<R> | undefined {
   if ("kind" in tree) return tree;
   for (const node of tree) {
-    const whole = args[node.arg] ?? 0n;
-    const word = Number(node.word === "high" ? (whole >> HIGH_SHIFT) & LOW : whole & LOW);
-    const masked = (word & node.mask) >>> 0;
+    const argument = args[node.arg] ?? 0;
+    const masked = ((node.word === "high" ? highWord(argument) : lowWord(argument)) & node.mask) >>> 0;
     const holds =
-      node.test === "eq" || node.test === "masked"
-        ? masked === node.value
-        : node.test === "gt"
-          ? masked > node.value
-          : masked >= node.value;
+      node.test === "gt"
+        ? masked > node.value
+        : node.test === "ge"
+          ? masked >= node.value
+          : masked === node.value;
     const branch = holds ? node.yes : node.no;
     if (branch === undefined) continue;
     const found = decide(branch, args);
     if (found) return found;
   }
   return undefined;
+}
+
+// Storing a bigint in an element cuts it to 64 bits without making another one.
+const REGISTER = new BigUint64Array(1);
+const WORDS = new DataView(REGISTER.buffer);
+const LOW_OFFSET = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 4;
+const IS_LITTLE = LOW_OFFSET === 0;
+
+function lowWord(argument: bigint | number): number {
+  if (typeof argument === "number") return argument >>> 0;
+  REGISTER[0] = argument;
+  return WORDS.getUint32(LOW_OFFSET, IS_LITTLE);
+}
+
+function highWord(argument: bigint | number): number {
+  if (typeof argument === "number") return Math.floor(argument / 2 ** 32) >>> 0;
+  REGISTER[0] = argument;
+  return WORDS.getUint32(4 - LOW_OFFSET, IS_LITTLE);
 }
 
 /** Whether a condition holds for an argument, as it reads: without libseccomp's order. */

@@ -7,7 +7,7 @@ import { auditArch } from "../../src/seccomp/bpf/audit-arch.ts";
 import { compileFilter } from "../../src/seccomp/bpf/compile.ts";
 import { decodeBpf, encodeBpf } from "../../src/seccomp/bpf/instruction.ts";
 import { createBpfRunner } from "../../src/seccomp/bpf/run.ts";
-import { createEvaluator } from "../../src/seccomp/evaluate.ts";
+import { createEvaluator, type SyscallVerdict } from "../../src/seccomp/evaluate.ts";
 import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "../../src/seccomp/types.ts";
 import { property } from "./runs.ts";
 
@@ -63,7 +63,7 @@ const NUMBERS = [
 ];
 
 describe("compiled filters", () => {
-  test("answer as the evaluator does, as a list and as a tree", () => {
+  test("answer as the evaluator does in both its ways, as a list and as a tree", () => {
     let compared = 0;
     fc.assert(
       fc.property(subject, ({ family, runtime, spec, registers }) => {
@@ -77,7 +77,10 @@ describe("compiled filters", () => {
         for (const arch of family) {
           for (const nr of NUMBERS) {
             for (const args of registers) {
-              const { action, errno } = evaluator.evaluate({ arch, nr, args });
+              const { nr: _, name, considered, caveats, ...reason } = evaluator.evaluate({ arch, nr, args });
+              const verdict = evaluator.decide({ arch, nr, args });
+              assert.deepEqual(verdict, reason);
+              const { action, errno } = verdict;
               const call = { arch: auditArch(arch), nr, args };
               for (const runner of runners) assert.equal(runner.run(call).value, returnValue(action, errno));
               compared++;
@@ -88,6 +91,51 @@ describe("compiled filters", () => {
       { ...property, numRuns: Math.ceil(property.numRuns / 10) },
     );
     assert.ok(compared > 1000, `${compared} calls compared`);
+  });
+
+  test("and both ways of the evaluator refuse the same calls", () => {
+    const argument = fc.oneof(
+      fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }),
+      fc.double(),
+      fc.integer({ min: -5, max: 5 }),
+      fc.maxSafeInteger(),
+    );
+    const call = fc.record({
+      arch: fc.constantFrom("x86_64", "amd64", "SCMP_ARCH_X86", "x32", "mips64", "vax", "__proto__", ""),
+      nr: fc.oneof(fc.constantFrom(0, 135, -1, 2 ** 32 - 1, 2 ** 32, 0.5, Number.NaN), fc.nat({ max: 500 })),
+      args: fc.array(argument, { maxLength: 7 }),
+    });
+    const named = fc.record({
+      arch: fc.constantFrom("x86_64", "x86", "mips64"),
+      name: fc.constantFrom("read", "semop", "chown32", "toString", ""),
+    });
+    const spec: LinuxSeccomp = {
+      defaultAction: "SCMP_ACT_ERRNO",
+      architectures: ["SCMP_ARCH_X86"],
+      syscalls: [
+        { names: ["read"], action: "SCMP_ACT_ALLOW" },
+        {
+          names: ["personality", "lseek"],
+          action: "SCMP_ACT_TRACE",
+          args: [
+            { index: 1, op: "SCMP_CMP_GT", value: 5n },
+            { index: 0, op: "SCMP_CMP_NE", value: 2n ** 64n - 1n },
+          ],
+        },
+      ],
+    };
+    const evaluators = [spec, null].map((one) => createEvaluator(one, { native: "x86_64" }));
+    fc.assert(
+      fc.property(fc.oneof(call, named), (asked) => {
+        for (const evaluator of evaluators) {
+          const [one, other] = [evaluator.evaluate, evaluator.decide].map((ask) =>
+            outcomeOf(() => ask(asked)),
+          );
+          assert.equal(one, other);
+        }
+      }),
+      property,
+    );
   });
 
   test("come back from their bytes, and changed bytes give a program that ends, or an error", () => {
@@ -112,6 +160,17 @@ describe("compiled filters", () => {
     );
   });
 });
+
+/** What happens with a call, or what is thrown, as text. */
+function outcomeOf(ask: () => SyscallVerdict): string {
+  try {
+    const { action, errno, kind, rule } = ask();
+    return `${action} ${errno} ${kind} ${rule}`;
+  } catch (error) {
+    if (isLadingError(error) || error instanceof RangeError) return String(error);
+    throw error;
+  }
+}
 
 /** What a function gives; nothing where it throws an error of lading, as it may for a filter that none loads. */
 function loadable<T>(run: () => T): T | undefined {

@@ -398,3 +398,70 @@ describe("evaluateSyscall", () => {
     assert.throws(() => createEvaluator(tests, { native: "x86_64" }), { code: "ERR_SECCOMP_FILTER_INVALID" });
   });
 });
+
+describe("createEvaluator", () => {
+  const spec = profile(
+    allow(["read"]),
+    allow(["personality"], arg("EQ", 2n ** 32n + 7n)),
+    deny(["mount"], 5),
+  );
+
+  test("gives the same frozen verdict for the same reason", () => {
+    const { decide } = createEvaluator(spec, { native: "x86_64" });
+    const read = decide({ arch: "x86_64", name: "read" });
+    assert.deepEqual(read, { action: "SCMP_ACT_ALLOW", kind: "rule", rule: 0 });
+    assert.ok(Object.isFrozen(read));
+    assert.equal(decide({ arch: "amd64", nr: 0, args: [1n, 2, -1n] }), read);
+    const mount = decide({ arch: "x86_64", name: "mount" });
+    assert.deepEqual(mount, { action: "SCMP_ACT_ERRNO", errno: 5, kind: "rule", rule: 2 });
+    const other = decide({ arch: "x86_64", name: "write" });
+    assert.deepEqual(other, { action: "SCMP_ACT_ERRNO", errno: 1, kind: "default" });
+    assert.equal(decide({ arch: "x86_64", nr: 9999 }), other);
+    for (const verdict of [mount, other]) assert.ok(Object.isFrozen(verdict));
+  });
+
+  test("reads arguments as registers, numbers and negative ones too", () => {
+    const { decide } = createEvaluator(spec, { native: "x86_64" });
+    const isTaken = (argument: bigint | number): boolean =>
+      decide({ arch: "x86_64", name: "personality", args: [argument] }).kind === "rule";
+    assert.ok(isTaken(2n ** 32n + 7n));
+    assert.ok(isTaken(2 ** 32 + 7));
+    for (const argument of [7, 7n, 2 ** 33 + 7, -7]) assert.ok(!isTaken(argument));
+    const least = profile(allow(["personality"], arg("EQ", 2n ** 64n - 2n ** 33n)));
+    for (const argument of [-(2 ** 33), -(2n ** 33n), 2n ** 64n - 2n ** 33n]) {
+      const verdict = createEvaluator(least, { native: "x86_64" }).decide({
+        arch: "x86_64",
+        name: "personality",
+        args: [argument],
+      });
+      assert.equal(verdict.action, "SCMP_ACT_ALLOW");
+    }
+  });
+
+  test("says of each place that it has no rules for what happens there", () => {
+    const at = (nr: number, architectures: string[] = [], arch = "x86_64"): string =>
+      createEvaluator({ ...spec, architectures }, { native: "x86_64", runtime: "runc" }).decide({ arch, nr })
+        .kind;
+    assert.equal(at(0x4000_0000), "bad-architecture");
+    assert.equal(at(166), "enosys-stub");
+    assert.equal(at(164), "default");
+    assert.equal(at(0, [], "s390x"), "bad-architecture");
+    assert.equal(at(0x4000_0000, ["SCMP_ARCH_X32"]), "rule");
+    // -1 is above every number with bit 30.
+    assert.equal(at(-1, ["SCMP_ARCH_X32"]), "enosys-stub");
+    assert.equal(at(-1), "default");
+  });
+
+  test("allows everything without a filter, but no call that cannot be", () => {
+    const { decide } = createEvaluator(null, { native: "x86_64" });
+    assert.deepEqual(decide({ arch: "x86_64", name: "mount" }), {
+      action: "SCMP_ACT_ALLOW",
+      kind: "no-filter",
+    });
+    assert.throws(() => decide({ arch: "x86_64", nr: 2 ** 40 }), RangeError);
+    assert.throws(() => decide({ arch: "x86_64", name: "read", args: [2n ** 64n] }), RangeError);
+    // From untyped code.
+    const args = JSON.parse('["5"]') as bigint[];
+    assert.throws(() => decide({ arch: "x86_64", name: "read", args }), TypeError);
+  });
+});
