@@ -135,7 +135,7 @@ function fieldNamed(fields: Readonly<Record<string, Slot<unknown>>>, key: string
 }
 
 /** Letter case removed as Go does for ASCII names; not toLowerCase, which also folds U+0130 to `i`. */
-function foldCase(name: string): string {
+export function foldCase(name: string): string {
   return name
     .replaceAll("\u017f", "s")
     .replaceAll("\u212a", "k")
