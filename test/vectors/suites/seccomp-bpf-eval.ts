@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type JsonValue, parseJson, toPlain } from "../../../src/core/strict-json.ts";
+import type { JsonValue } from "../../../src/core/strict-json.ts";
 import { returnValue } from "../../../src/seccomp/actions.ts";
 import { compileBuilt } from "../../../src/seccomp/bpf/compile.ts";
 import { createBpfRunner } from "../../../src/seccomp/bpf/run.ts";
@@ -9,6 +9,7 @@ import { evaluateIn, type SyscallDecision } from "../../../src/seccomp/evaluate.
 import { buildFilter } from "../../../src/seccomp/filter.ts";
 import { parseProfile } from "../../../src/seccomp/parse.ts";
 import type { LinuxSeccomp } from "../../../src/seccomp/types.ts";
+import { type ContainerdRules, containerdFilter } from "../compare-seccomp-defaults.ts";
 import { conversionOptions, jsonText } from "../seccomp-input.ts";
 import type { VectorFields, VectorSuite } from "../suite.ts";
 
@@ -71,7 +72,10 @@ function runtimeSpec(input: JsonValue): LinuxSeccomp {
 }
 
 function builtIn(name: string, input: VectorFields, base: string): LinuxSeccomp {
-  if (name.startsWith("containerd default")) return containerdDefault(input, base);
+  if (name.startsWith("containerd default")) {
+    const rules = readFileSync(join(base, "data/seccomp/containerd-default-rules.json"), "utf8");
+    return containerdFilter(JSON.parse(rules) as ContainerdRules, conversionOptions(input));
+  }
   const found = FILES.find(([prefix]) => name.startsWith(prefix));
   if (!found) throw new TypeError(`no built-in profile ${name}`);
   const [, file, engine] = found;
@@ -79,38 +83,6 @@ function builtIn(name: string, input: VectorFields, base: string): LinuxSeccomp 
   const spec = toRuntimeSpec(profile, conversionOptions(input));
   if (!spec) throw new TypeError("no filter");
   return spec;
-}
-
-/** Groups of the rules that containerd's default profile is put together from. */
-interface ContainerdRules {
-  defaultAction: string;
-  goarchToArchitectures: Record<string, string[]>;
-  base: JsonValue[];
-  kernel: { rules: JsonValue[] }[];
-  perGoarch: Record<string, JsonValue[]>;
-  perCapability: { cap: string; rules: JsonValue[] }[];
-  withoutCapSysAdmin: Record<string, JsonValue[]>;
-}
-
-/** The rules in the order in which the data says that containerd puts them together. */
-function containerdDefault(input: VectorFields, base: string): LinuxSeccomp {
-  const text = readFileSync(join(base, "data/seccomp/containerd-default-rules.json"));
-  const data = toPlain(parseJson(text)) as unknown as ContainerdRules;
-  const { arch, capabilities } = conversionOptions(input);
-  const caps = capabilities ?? [];
-  const syscalls = [
-    ...data.base,
-    ...data.kernel.flatMap(({ rules }) => rules),
-    ...Object.entries(data.perGoarch).flatMap(([names, rules]) =>
-      names.split(",").includes(arch) ? rules : [],
-    ),
-    ...caps.flatMap((cap) =>
-      data.perCapability.filter((group) => group.cap === cap).flatMap(({ rules }) => rules),
-    ),
-    ...(caps.includes("CAP_SYS_ADMIN") ? [] : (data.withoutCapSysAdmin["other"] ?? [])),
-  ];
-  const architectures = data.goarchToArchitectures[arch] ?? [];
-  return runtimeSpec({ defaultAction: data.defaultAction, architectures, syscalls });
 }
 
 function answer({ action, errno, nr }: SyscallDecision): { nr: number; action: string; raw: number } {
