@@ -17,9 +17,19 @@
  * @see {@link https://github.com/kubernetes-sigs/cri-tools/blob/v1.36.0/docs/crictl.md}
  * @module
  */
-import { type Document, isMap, isScalar, Pair, parseDocument, Scalar, type YAMLMap } from "yaml";
+import {
+  type Document,
+  isMap,
+  isScalar,
+  Lexer,
+  Pair,
+  Parser,
+  parseDocument,
+  Scalar,
+  type YAMLMap,
+} from "yaml";
+import { isYamlDeeper } from "../core/yaml-depth.ts";
 import { CriError } from "./errors.ts";
-import { yamlDepth } from "./yaml-depth.ts";
 
 /** What a configuration file of crictl says. */
 export interface CrictlConfig {
@@ -151,7 +161,7 @@ function setEntry(map: YAMLMap, key: string, value: Scalar): void {
 
 function readDocument(text: string): Document {
   if (text.length > MAX_LENGTH) throw invalid(`it has more than ${MAX_LENGTH} characters`);
-  if (yamlDepth(text) > 1) throw invalid("a value in it is a list or a mapping");
+  if (isYamlDeeper({ Lexer, Parser }, text, 1)) throw invalid("a value in it is a list or a mapping");
   // Every scalar is a text to this schema, as it is to crictl.
   const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, prettyErrors: false });
   const [problem] = [...document.errors, ...document.warnings];

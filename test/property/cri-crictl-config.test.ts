@@ -3,7 +3,6 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isLadingError } from "../../src/core/errors.ts";
 import { parseCrictlConfig, setCrictlConfig } from "../../src/cri/index.ts";
-import { yamlDepth } from "../../src/cri/yaml-depth.ts";
 import { property } from "./runs.ts";
 
 const VALID = [
@@ -52,24 +51,6 @@ test("a configuration is read, and changed to what was asked for, or refused wit
       }
       assert.deepEqual(parseCrictlConfig(setCrictlConfig(given, asked)), { ...before, ...asked });
     }),
-    property,
-  );
-});
-
-test("the depth of lists in lists is counted, and of any text found", () => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 0, max: 300 }),
-      fc.constantFrom(["[", "]"], ["{a: ", "}"]),
-      (depth, [open = "", end = ""]) => {
-        assert.equal(yamlDepth(open.repeat(depth) + end.repeat(depth)), depth);
-        assert.equal(yamlDepth(open.repeat(depth)), depth);
-      },
-    ),
-    property,
-  );
-  fc.assert(
-    fc.property(text, (given) => assert.ok(yamlDepth(given) <= given.length)),
     property,
   );
 });

@@ -8,9 +8,9 @@
  * @see {@link https://yaml.org/spec/1.2.2/}
  * @module
  */
-import { isAlias, isCollection, isMap, isScalar, Lexer, parseDocument, type Scalar } from "yaml";
+import { isAlias, isCollection, isMap, isScalar, Lexer, Parser, parseDocument, type Scalar } from "yaml";
 import { locate } from "../../core/json-tree.ts";
-import { yamlDepth } from "../yaml-depth.ts";
+import { isYamlDeeper } from "../../core/yaml-depth.ts";
 import { numberOf } from "./config-json.ts";
 import {
   type ConfigMember,
@@ -52,7 +52,7 @@ export function readYamlConfig(name: string, text: string): ConfigText {
     throw refuse(index, message);
   };
   assertBrackets(text, fail);
-  if (yamlDepth(text) > MAX_CONFIG_DEPTH) fail(0, "nested too deep");
+  if (isYamlDeeper({ Lexer, Parser }, text, MAX_CONFIG_DEPTH)) fail(0, "nested too deep");
   // Names of keys are compared below: the library compares each with every other.
   const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, prettyErrors: false });
   const [problem] = [...document.errors, ...document.warnings];
