@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { parseAuditLine } from "../../src/seccomp/explain/index.ts";
+import { readAuditLog } from "../../src/seccomp/recordings/index.ts";
 import { property } from "./runs.ts";
 
 const LINE =
@@ -23,6 +24,23 @@ describe("lines of the kernel's log", () => {
         assert.ok(Number.isInteger(event.nr) && event.nr >= 0 && event.nr < 2 ** 32);
         assert.ok(!Number.isNaN(event.time.getTime()));
         assert.match(event.action, /^SCMP_ACT_/);
+      }),
+      property,
+    );
+  });
+
+  test("are the same to whoever reads them: one line, or a log for a recording", () => {
+    const logged = mutated.map((line) => line.replace("0x50000", "0x7ffc0000"));
+    fc.assert(
+      fc.property(fc.oneof(mutated, logged), (line) => {
+        const [only = ""] = line.split(/\r?\n/);
+        const event = parseAuditLine(only);
+        if (!event) return;
+        const { calls, architectures, passedOver } = readAuditLog(only);
+        const isLogged = event.action === "SCMP_ACT_LOG" && event.name !== undefined;
+        assert.deepEqual(calls, isLogged ? [{ name: event.name }] : []);
+        assert.equal(architectures.length, isLogged ? 1 : 0);
+        assert.equal(passedOver.length, isLogged ? 0 : 1);
       }),
       property,
     );

@@ -4,9 +4,8 @@
  * @see {@link https://github.com/torvalds/linux/blob/v6.12/kernel/auditsc.c}
  * @module
  */
-import { SECCOMP_ARCHES, type SeccompArch } from "../arch.ts";
-import { archesOfAudit } from "../bpf/audit-arch.ts";
-import { isSyscallName, syscallName, X32_BIT } from "../syscalls.ts";
+import { readAuditRecord } from "../audit-record.ts";
+import { isSyscallName } from "../syscalls.ts";
 import {
   linesOf,
   type PassedOver,
@@ -14,12 +13,6 @@ import {
   type ReadRecordingOptions,
   type Recording,
 } from "./recording.ts";
-
-const RECORD = /(?:^|\s)type=(?:1326|SECCOMP)(?:\s|$)/;
-/** The code of `SCMP_ACT_LOG`, as the kernel writes it and as ausearch interprets it. */
-const LOGGED: ReadonlySet<string> = new Set(["0x7ffc0000", "log"]);
-/** Ends what the kernel wrote, where auditd adds names of its own. */
-const ENRICHED = "\u001d";
 
 /**
  * The calls in an audit log of a workload that ran under a filter with `SCMP_ACT_LOG`.
@@ -37,43 +30,22 @@ export function readAuditLog(input: Uint8Array | string, options: ReadRecordingO
   const architectures = new Set<string>();
   const over: PassedOver[] = [];
   for (const [at, line] of linesOf(input, options).entries()) {
-    if (!RECORD.test(line)) continue;
-    const [written = ""] = line.split(ENRICHED);
-    const found = callIn(written);
-    if (typeof found === "string") {
-      over.push(passedOver(found, line, at + 1));
-      continue;
+    const record = readAuditRecord(line);
+    if (record.kind === "other") continue;
+    if (record.kind === "record" && record.action !== "SCMP_ACT_LOG") {
+      over.push(passedOver("stopped", line, at + 1));
+    } else if (record.kind === "malformed") {
+      over.push(passedOver("malformed", line, at + 1));
+    } else if (record.name === undefined || !isSyscallName(record.name)) {
+      over.push(passedOver("unknown-call", line, at + 1));
+    } else {
+      names.add(record.name);
+      architectures.add(record.arch.scmp);
     }
-    names.add(found.name);
-    architectures.add(found.arch.scmp);
   }
   return {
     calls: [...names].map((name) => ({ name })),
     architectures: [...architectures],
     passedOver: over,
   };
-}
-
-function callIn(line: string): { name: string; arch: SeccompArch } | PassedOver["reason"] {
-  const [archText, call, code] = ["arch", "syscall", "code"].map((key) => field(line, key));
-  if (archText === undefined || call === undefined || code === undefined) return "malformed";
-  if (!LOGGED.has(code)) return "stopped";
-  const numbered = /^-?[0-9]{1,10}$/.test(call);
-  const isX32 = numbered && Number(call) >= X32_BIT;
-  const arch = archNamed(archText, isX32);
-  if (!arch) return "malformed";
-  const name = numbered ? syscallName(arch, Number(call)) : call;
-  return name !== undefined && isSyscallName(name) ? { name, arch } : "unknown-call";
-}
-
-/** The value of a field; nothing where there is none, or several. The kernel writes no spaces within values. */
-function field(line: string, key: string): string | undefined {
-  const values = line.split(/\s+/).filter((word) => word.startsWith(`${key}=`));
-  return values.length === 1 ? values[0]?.slice(key.length + 1) : undefined;
-}
-
-function archNamed(text: string, isX32: boolean): SeccompArch | undefined {
-  const names = /^[0-9a-f]{1,8}$/.test(text) ? archesOfAudit(Number.parseInt(text, 16)) : [text];
-  const wanted = names.includes("x86_64") && isX32 ? "x32" : names.find((name) => name !== "x32");
-  return SECCOMP_ARCHES.find(({ name }) => name === wanted);
 }

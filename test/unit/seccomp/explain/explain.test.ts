@@ -82,6 +82,8 @@ describe("parseAuditLine", () => {
       LINE.replace("code=0x50000", "code=0x12340000"),
       LINE.replace("syscall=165", "syscall=1e3"),
       LINE + " ".repeat(17_000),
+      `${LINE} syscall=0`,
+      LINE.replace(" arch=", " arch=40000003 arch="),
     ]) {
       assert.equal(parseAuditLine(line), undefined);
     }

@@ -24,10 +24,11 @@ describe("readAuditLog", () => {
       audit("c000003e", String(0x4000_0000 + 1)),
       audit("c00000b7", "56"),
       `type=SECCOMP msg=audit(1.2:3): pid=1 comm="a" arch=x86_64 syscall=read code=log`,
+      `type=SECCOMP msg=audit(1.2:3): pid=1 arch=i386 syscall=exit_group code=log`,
       `type=SECCOMP msg=audit(1.2:3): pid=1 arch=c000003e syscall=2 code=0x7ffc0000\u001dARCH=x86_64 SYSCALL=open arch=1`,
     ].join("\r\n");
     const found = readAuditLog(log);
-    assert.deepEqual(names(found), ["openat", "open", "write", "read"]);
+    assert.deepEqual(names(found), ["openat", "open", "write", "read", "exit_group"]);
     assert.deepEqual(found.architectures, [
       "SCMP_ARCH_X86_64",
       "SCMP_ARCH_X86",
@@ -47,6 +48,7 @@ describe("readAuditLog", () => {
       [`${audit("c000003e", "59")} arch=40000003`, "malformed"],
       [audit("deadbeef", "59"), "malformed"],
       [audit("c000003e", "59").replace("arch=", "ar="), "malformed"],
+      [`${audit("c000003e", "59")} ${"x".repeat(16_384)}`, "malformed"],
       [audit("c000003e", "-1"), "unknown-call"],
       [audit("c000003e", "99999"), "unknown-call"],
       [audit("c000003e", "no_such"), "unknown-call"],
