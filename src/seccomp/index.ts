@@ -67,6 +67,7 @@ export {
   type SyscallDecision,
   type SyscallEvaluator,
   type SyscallInvocation,
+  type SyscallVerdict,
 } from "./evaluate.ts";
 export * from "./explain/index.ts";
 export type { SeccompFilterOptions, SkippedRule } from "./filter.ts";
@@ -81,6 +82,7 @@ export {
   type SeccompContainer,
   type SeccompPod,
 } from "./pod.ts";
+export * from "./portability/index.ts";
 export {
   type EngineReading,
   type ReadProfileAsEngineOptions,
