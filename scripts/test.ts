@@ -6,6 +6,8 @@
  */
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 
 const OFFLINE = ["unit", "tables", "property", "mutation", "integration", "package"];
 
@@ -17,9 +19,22 @@ if (files.length === 0) {
   console.error(`no tests found for: ${folders.join(", ")}`);
   process.exit(1);
 }
+/** Most tests wait as much as they work, so there are more of them than processors; daemons are asked one at a time. */
+const sideBySide = kinds.includes("interop") ? 1 : availableParallelism() + 1;
 const { status } = spawnSync(
   process.execPath,
-  ["--conditions=lading-source", "--test", "--test-reporter=spec", ...files],
-  { stdio: "inherit", env: { ...process.env, ...(fuzz ? { LADING_FUZZ_RUNS: "50000" } : {}) } },
+  [
+    ...["--conditions=lading-source", "--test", "--test-reporter=spec"],
+    ...[`--test-concurrency=${sideBySide}`, ...files],
+  ],
+  {
+    stdio: "inherit",
+    env: {
+      ...process.env,
+      // Each file is a process that reads the same sources.
+      NODE_COMPILE_CACHE: fileURLToPath(new URL("../.cache/compile", import.meta.url)),
+      ...(fuzz ? { LADING_FUZZ_RUNS: "50000" } : {}),
+    },
+  },
 );
 process.exit(status ?? 1);
