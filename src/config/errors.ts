@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LadingError, type LadingErrorOptions } from "../core/errors.ts";
+import { isLadingError, LadingError, type LadingErrorOptions } from "../core/errors.ts";
 import type { Origin } from "./origin.ts";
 
 /** Codes of {@link ConfigError}. */
@@ -47,4 +47,9 @@ export class ConfigError extends LadingError {
     if (options.origin) this.origin = options.origin;
     if (options.key !== undefined) this.key = options.key;
   }
+}
+
+/** Whether a value is an error of this module, from this copy of the package or another one. */
+export function isConfigError(value: unknown): value is ConfigError {
+  return isLadingError(value) && value.code.startsWith("ERR_CONFIG_");
 }

@@ -39,6 +39,8 @@ export {
   loadPolicy,
   loadPolicyFiles,
   loadPolicyForNamespace,
+  type PolicySearchOptions,
+  policySearchPaths,
 } from "./load.ts";
 export { manifestDigest, manifestMatchesDigest } from "./manifest-digest.ts";
 export { createContainerMessage, criErrorMessage } from "./messages.ts";

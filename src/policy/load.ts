@@ -63,10 +63,7 @@ export async function loadPolicy({
     if (content) return { path: only, policy: parseFile(only, content) };
     throw new PolicyError("ERR_POLICY_FILE", `no such policy file: ${only}`);
   }
-  const searched = [
-    ...userPaths(env),
-    ...SYSTEM_PATHS.map((each) => (root === "" ? each : join(root, each))),
-  ];
+  const searched = searchPaths(env, root);
   for (const candidate of searched) {
     const content = await readIfExists(candidate, readFile, signal);
     if (content) return { path: candidate, policy: parseFile(candidate, content) };
@@ -75,6 +72,24 @@ export async function loadPolicy({
     "ERR_POLICY_FILE",
     `config file not found: no policy.json file found; searched paths: [${searched.map(quote).join(" ")}]`,
   );
+}
+
+/** Options of {@link policySearchPaths}. */
+export interface PolicySearchOptions {
+  /** As for {@link loadPolicy}; nothing of the process is read. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** As for {@link loadPolicy}. Default none. */
+  root?: string | undefined;
+}
+
+/** Where {@link loadPolicy} looks if it is given no path, in order: the one file of a variable, or all of the search. */
+export function policySearchPaths({ env, root = "" }: PolicySearchOptions): string[] {
+  const named = env["CONTAINERS_POLICY_JSON"];
+  return named ? [named] : searchPaths(env, root);
+}
+
+function searchPaths(env: PolicySearchOptions["env"], root: string): string[] {
+  return [...userPaths(env), ...SYSTEM_PATHS.map((each) => (root === "" ? each : join(root, each)))];
 }
 
 /** Options of {@link loadPolicyForNamespace}. */

@@ -134,7 +134,19 @@ export async function discoverCertificates(
 export async function loadRegistriesSources(
   options: LoadRegistriesOptions = {},
 ): Promise<PullSourcesFunction> {
-  const config = await loadRegistriesConf(options);
+  return registriesSources(await loadRegistriesConf(options), options);
+}
+
+/**
+ * Where references are pulled from by a configuration that was read before, with the certificates of this user or of
+ * the one in `options`, which are looked for when a host is asked.
+ *
+ * It rejects with an `OciError` `ERR_OCI_CONFIG_INVALID`, and with what `files` of `options` rejects with.
+ */
+export function registriesSources(
+  config: RegistriesConf,
+  options: LoadRegistriesOptions = {},
+): PullSourcesFunction {
   return async (reference, { signal }): Promise<PullSources> => {
     const found = resolvePullSources(reference, { kind: "registries-conf", config });
     if (found.kind === "blocked") return found;
