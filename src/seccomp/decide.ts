@@ -136,7 +136,7 @@ export function decidingFilter(filter: BuiltFilter): DecidingFilter {
   };
 }
 
-function arrivalIn({ arches, calls, lastNumbers }: BuiltFilter, asked: SeccompArch): Arrival {
+function arrivalIn({ arches, calls, lastNumbers, answersZero }: BuiltFilter, asked: SeccompArch): Arrival {
   const side = (name: string): Side => {
     const arch = arches.get(name);
     return { arch, rules: arch && hasSyscallTable(arch) ? (calls.get(name) ?? new Map()) : undefined };
@@ -149,7 +149,7 @@ function arrivalIn({ arches, calls, lastNumbers }: BuiltFilter, asked: SeccompAr
     return { asked, plain, x32, skip, last: last("x86_64"), lastX32: last("x32"), stubZero: false };
   }
   const own = side(name);
-  const stubZero = (name === "s390" || name === "s390x") && lastNumbers.has(name);
+  const stubZero = answersZero && (name === "s390" || name === "s390x") && lastNumbers.has(name);
   return { asked, plain: own, x32: own, skip: own, last: last(name), lastX32: last(name), stubZero };
 }
 

@@ -4,22 +4,25 @@
  * @see {@link https://github.com/seccomp/libseccomp/blob/v2.6.0/doc/man/man3/seccomp_rule_add.3}
  * @module
  */
-import { hasErrno, returnValue } from "./actions.ts";
-import { archOfProfile, SECCOMP_ARCHES, type SeccompArch, seccompArch } from "./arch.ts";
+import { returnValue } from "./actions.ts";
+import { SECCOMP_ARCHES, type SeccompArch, seccompArch } from "./arch.ts";
 import { SeccompError } from "./errors.ts";
+import {
+  archForRuntime,
+  checkRuntime,
+  conditionsForRuntime,
+  type EnosysStub,
+  enosysStub,
+  type FilterRuntimeOptions,
+} from "./filter-runtime.ts";
 import { addRule, type CallTree, type Condition, type Operator } from "./filter-tree.ts";
-import { hasSyscallTable, isSyscallName, multiplexedCall, syscallNumber } from "./syscalls.ts";
-import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "./types.ts";
+import { isSyscallName, multiplexedCall, syscallNumber } from "./syscalls.ts";
+import type { LinuxSeccomp, LinuxSeccompArg } from "./types.ts";
 
 /** Options of `createEvaluator`: for which node and which runtime a filter is built. */
-export interface SeccompFilterOptions {
+export interface SeccompFilterOptions extends FilterRuntimeOptions {
   /** Architecture of the node, in any spelling: `x86_64`, `amd64`, `SCMP_ARCH_X86_64`. Always in the filter. */
   native: string;
-  /**
-   * Whose peculiarities are added. `"runc"`: ENOSYS for calls newer than the profile, and no NOTIFY by default
-   * or on `write`. `"crun"`: no errno on an action that has none. Default: neither, only the filter itself.
-   */
-  runtime?: "runc" | "crun" | undefined;
   /**
    * Whether the node's libseccomp has a call on an architecture, both by its names (`x86_64`): it leaves out what it
    * is too old to know. Asked only about calls that exist there. Default: it has them all, as libseccomp 2.6.1 does.
@@ -63,8 +66,8 @@ export interface CallRules {
   rules: FilterRule[];
 }
 
-/** A filter, ready to be asked. */
-export interface BuiltFilter {
+/** A filter, ready to be asked, with what runc puts before it. */
+export interface BuiltFilter extends EnosysStub {
   /** Return value where no rule matches. */
   defaultValue: number;
   /** Architectures that the filter covers, by libseccomp's names. */
@@ -73,8 +76,6 @@ export interface BuiltFilter {
   calls: ReadonlyMap<string, ReadonlyMap<number, CallRules>>;
   results: readonly RuleResult[];
   skipped: readonly SkippedRule[];
-  /** Highest number of each architecture that runc answers; empty without its stub. */
-  lastNumbers: ReadonlyMap<string, number>;
 }
 
 const OPERATORS: ReadonlySet<string> = new Set(["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"]);
@@ -101,10 +102,10 @@ const MAX_INSTRUCTIONS = 4096;
  *   inserting them takes quadratic time.
  */
 export function buildFilter(spec: LinuxSeccomp, options: SeccompFilterOptions): BuiltFilter {
-  const arches = archesOf(spec, seccompArch(options.native));
+  const arches = archesOf(spec, options);
   for (const flag of spec.flags ?? []) if (!FLAGS.has(flag)) throw invalid(`unknown flag ${quote(flag)}`);
   const entries = spec.syscalls ?? [];
-  checkRuntime(spec, entries, options.runtime);
+  checkRuntime(spec, options);
 
   const numberOf = numbersFor(options);
   const defaultValue = returnValue(spec.defaultAction, spec.defaultErrnoRet);
@@ -114,9 +115,9 @@ export function buildFilter(spec: LinuxSeccomp, options: SeccompFilterOptions): 
   const skipped: SkippedRule[] = [];
   entries.forEach((entry, index) => {
     const value = returnValue(entry.action, entry.errnoRet);
-    const groups = conditionGroups(entry.args ?? []);
+    const groups = conditionGroups(conditionsForRuntime(entry.args ?? [], options));
     for (const name of entry.names ?? []) {
-      if (name === "") throw invalid(`rule ${index} has an empty name`);
+      if (name === "" && options.runtime !== "crun") throw invalid(`rule ${index} has an empty name`);
       if (value === defaultValue) skipped.push({ index, name, reason: "equals-default" });
       else if (!isKnown(name, options)) skipped.push({ index, name, reason: "unknown-name" });
       else {
@@ -127,9 +128,8 @@ export function buildFilter(spec: LinuxSeccomp, options: SeccompFilterOptions): 
       }
     }
   });
-  const stub = options.runtime === "runc" && !isAllowing(spec.defaultAction);
-  const lastNumbers = stub ? highestNumbers(entries, arches, numberOf) : new Map<string, number>();
-  return { defaultValue, arches, calls, results, skipped, lastNumbers };
+  const stub = enosysStub(spec, arches, numberOf, options);
+  return { defaultValue, arches, calls, results, skipped, ...stub };
 }
 
 /** What libseccomp refuses a rule for that has the result -22. */
@@ -152,38 +152,16 @@ export function checkRules({ results }: BuiltFilter): void {
   }
 }
 
-function archesOf(spec: LinuxSeccomp, native: SeccompArch): Map<string, SeccompArch> {
+function archesOf(spec: LinuxSeccomp, options: SeccompFilterOptions): Map<string, SeccompArch> {
+  const native = seccompArch(options.native);
   const arches = new Map([[native.name, native]]);
   for (const name of spec.architectures ?? []) {
-    const arch = archOfProfile(name);
+    const arch = archForRuntime(name, options);
     if (!arch) throw invalid(`unknown architecture ${quote(name)}`);
     if (arch.endian !== native.endian) throw invalid(`${name} has another byte order than ${native.scmp}`);
     arches.set(arch.name, arch);
   }
   return arches;
-}
-
-function checkRuntime(
-  spec: LinuxSeccomp,
-  entries: readonly LinuxSyscall[],
-  runtime: SeccompFilterOptions["runtime"],
-): void {
-  if (runtime === "runc") {
-    const notifies = ({ action, names }: LinuxSyscall): boolean =>
-      action === "SCMP_ACT_NOTIFY" && (names ?? []).includes("write");
-    if (spec.defaultAction === "SCMP_ACT_NOTIFY") throw invalid("runc has no SCMP_ACT_NOTIFY by default");
-    if (entries.some(notifies)) throw invalid("runc has no SCMP_ACT_NOTIFY on write");
-  } else if (runtime === "crun") {
-    const odd = (action: string, errno: number | undefined): boolean =>
-      errno !== undefined && !hasErrno(action);
-    if (odd(spec.defaultAction, spec.defaultErrnoRet))
-      throw invalid("crun takes no errno on this default action");
-    if (entries.some(({ action, errnoRet }) => odd(action, errnoRet))) {
-      throw invalid("crun takes no errno on an action that has none");
-    }
-  } else if (runtime !== undefined) {
-    throw new TypeError(`unknown runtime ${quote(runtime)}`);
-  }
 }
 
 /** libseccomp refuses the greatest errno of the kernel, and what is above it. */
@@ -279,28 +257,6 @@ function placesOf(
     places.push([through, { ...rule, conditions }]);
   }
   return places;
-}
-
-/** runc leaves out its stub where calls are let through by default. */
-function isAllowing(action: string): boolean {
-  return action === "SCMP_ACT_ALLOW" || action === "SCMP_ACT_LOG" || action === "SCMP_ACT_TRACE";
-}
-
-function highestNumbers(
-  entries: readonly LinuxSyscall[],
-  arches: ReadonlyMap<string, SeccompArch>,
-  numberOf: NumberOf,
-): Map<string, number> {
-  const highest = new Map<string, number>();
-  for (const [name, arch] of arches) {
-    if (!hasSyscallTable(arch)) continue;
-    let last = 0;
-    for (const entry of entries) {
-      for (const call of entry.names ?? []) last = Math.max(last, numberOf(arch, call) ?? 0);
-    }
-    if (last > 0) highest.set(name, last);
-  }
-  return highest;
 }
 
 function invalid(message: string): SeccompError {

@@ -71,6 +71,7 @@ export {
 } from "./evaluate.ts";
 export * from "./explain/index.ts";
 export type { SeccompFilterOptions, SkippedRule } from "./filter.ts";
+export type { FilterRuntimeOptions } from "./filter-runtime.ts";
 export type { Condition, Operator } from "./filter-tree.ts";
 export * from "./lint/index.ts";
 export { type ParseProfileOptions, parseProfile } from "./parse.ts";

@@ -183,13 +183,13 @@ function inTree(calls: Call[], blocks: Blocks, otherwise: Answer, loads: boolean
 
 /** The program with runc's answers to calls that are newer than the profile before it. */
 function withStub(filter: BuiltFilter, groups: readonly Group[], blocks: Blocks, program: Target): Target {
-  const { lastNumbers } = filter;
+  const { lastNumbers, answersZero } = filter;
   if (lastNumbers.size === 0) return program;
   const enosys = blocks.answer(ENOSYS_STUB);
   const beyond = (name: string, loads: boolean): Target => {
     const last = lastNumbers.get(name);
     if (last === undefined) return program;
-    if (name !== "s390" && name !== "s390x") {
+    if (!answersZero || (name !== "s390" && name !== "s390x")) {
       return numberTest(blocks, BPF.JGT, last, { yes: enosys, no: program, loads });
     }
     // Numbers that do not fit the instruction arrive as 0 there.
