@@ -89,48 +89,86 @@ export function present<T>(create: () => Slot<T>): Slot<T> {
   };
 }
 
-/** A list; absent at first and after `null`. */
+/**
+ * A list; absent at first and after `null`.
+ *
+ * A list that is read once, as nearly all are, keeps values alone: with a place for each element, a profile of many
+ * rules would take several times the memory of its text.
+ */
 export function list<T>(create: () => Slot<T>): Slot<T[] | undefined> {
-  // Elements behind `length` are what a longer list left there: Go shows them again when the list grows.
-  let elements: Slot<T>[] = [];
+  const read = (item: JsonNode): Slot<T> => {
+    const element = create();
+    element.read(item);
+    return element;
+  };
   let length: number | undefined;
+  let once: { items: readonly JsonNode[]; values: T[] } | undefined;
+  // Elements behind `length` are what a longer list left there: Go shows them again when the list grows.
+  let elements: Slot<T>[] | undefined;
   return {
     read(node) {
       if (node.kind !== "null" && node.kind !== "array") throw wrongType(node, "array");
-      if (node.kind === "null" || node.items.length === 0) elements = [];
-      if (node.kind === "null") {
-        length = undefined;
-        return;
+      const items = node.kind === "null" ? [] : node.items;
+      length = node.kind === "null" ? undefined : items.length;
+      if (items.length === 0) {
+        once = undefined;
+        elements = undefined;
+      } else if (!once && !elements) {
+        once = { items, values: items.map((item) => read(item).value()) };
+      } else {
+        const places = elements ?? (once ? once.items.map(read) : []);
+        elements = places;
+        items.forEach((item, at) => {
+          const element = places[at] ?? create();
+          places[at] = element;
+          element.read(item);
+        });
       }
-      length = node.items.length;
-      node.items.forEach((item, at) => {
-        const element = elements[at] ?? create();
-        elements[at] = element;
-        element.read(item);
-      });
     },
-    value: () => (length === undefined ? undefined : elements.slice(0, length).map((slot) => slot.value())),
+    value() {
+      if (length === undefined) return undefined;
+      return elements
+        ? elements.slice(0, length).map((element) => element.value())
+        : (once?.values.slice(0, length) ?? []);
+    },
   };
 }
 
-/** An object with fields; `value` puts together what they hold. */
-export function struct<T>(fields: Readonly<Record<string, Slot<unknown>>>, value: () => T): Slot<T> {
+/** The fields of an object: how the place of each is made, by the name it has. */
+export type Fields = Readonly<Record<string, () => Slot<unknown>>>;
+
+/** What a field holds; nothing for one that no member was read into. */
+export type Held<F extends Fields> = <K extends keyof F & string>(
+  name: K,
+) => (ReturnType<F[K]> extends Slot<infer T> ? T : never) | undefined;
+
+/** An object with fields; `value` puts together what they hold. Places are made for the members that there are. */
+export function struct<F extends Fields, T>(fields: F, value: (held: Held<F>) => T): Slot<T> {
+  const slots = new Map<string, Slot<unknown>>();
+  const held = ((name) => slots.get(name)?.value()) as Held<F>;
   return {
     read(node) {
       if (node.kind === "null") return;
       if (node.kind !== "object") throw wrongType(node, "object");
-      for (const member of node.members) fieldNamed(fields, member.key)?.read(member.value);
+      for (const member of node.members) {
+        const name = fieldNamed(fields, member.key);
+        if (name === undefined) continue;
+        const slot = slots.get(name) ?? fields[name]?.();
+        if (!slot) continue;
+        slots.set(name, slot);
+        slot.read(member.value);
+      }
     },
-    value,
+    value: () => value(held),
   };
 }
 
-function fieldNamed(fields: Readonly<Record<string, Slot<unknown>>>, key: string): Slot<unknown> | undefined {
-  if (Object.hasOwn(fields, key)) return fields[key];
+function fieldNamed(fields: Fields, key: string): string | undefined {
+  if (Object.hasOwn(fields, key)) return key;
   // No field name is longer, and folding never makes a key longer.
   if (key.length > 32) return undefined;
   const folded = foldCase(key);
-  for (const name of Object.keys(fields)) if (foldCase(name) === folded) return fields[name];
+  for (const name of Object.keys(fields)) if (foldCase(name) === folded) return name;
   return undefined;
 }
 

@@ -5,7 +5,18 @@
  */
 import { CoreError } from "../core/errors.ts";
 import { type JsonNode, parseJson, positionOf } from "../core/strict-json.ts";
-import { list, optional, present, type Slot, struct, text, uint, uint64, wrongType } from "./decode.ts";
+import {
+  type Held,
+  list,
+  optional,
+  present,
+  type Slot,
+  struct,
+  text,
+  uint,
+  uint64,
+  wrongType,
+} from "./decode.ts";
 import { SeccompError, type SeccompErrorOptions } from "./errors.ts";
 import { parseMinKernel } from "./kernel.ts";
 import type {
@@ -28,7 +39,7 @@ export interface ParseProfileOptions {
 
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 /** Go's decoder refuses more. */
-export const MAX_DEPTH = 10_000;
+const MAX_DEPTH = 10_000;
 
 /**
  * The profile in a file, read as one engine reads it.
@@ -45,17 +56,36 @@ export const MAX_DEPTH = 10_000;
  * @throws {SeccompError} `ERR_SECCOMP_TOO_LARGE`.
  */
 export function parseProfile(input: Uint8Array | string, options: ParseProfileOptions = {}): SeccompProfile {
+  const { engine = "containers-common" } = options;
+  return profileOf(profileTree(input, options), engine);
+}
+
+/** The JSON text of a profile, for {@link profileOf}. Throws as {@link parseProfile} does for what is no such text. */
+export function profileTree(input: Uint8Array | string, options: ParseProfileOptions = {}): JsonNode {
   const { engine = "containers-common", maxBytes = DEFAULT_MAX_BYTES } = options;
-  const create = READERS[engine];
-  if (!create) throw new TypeError(`unknown seccomp engine ${JSON.stringify(engine)}`);
-  const prefix = `${engine === "moby" ? "Decoding" : "decoding"} seccomp profile failed: `;
   try {
-    const slot = create();
-    slot.read(parseJson(input, { maxBytes, maxDepth: MAX_DEPTH, duplicateKeys: "keep" }));
-    return { engine, ...slot.value() };
+    return parseJson(input, { maxBytes, maxDepth: MAX_DEPTH, duplicateKeys: "keep" });
   } catch (error) {
-    throw decodingError(prefix, error, input);
+    throw decodingError(prefixOf(engine), error, input);
   }
+}
+
+/** The profile in a text that was read already. Throws as {@link parseProfile} does for what is no profile. */
+export function profileOf(root: JsonNode, engine: SeccompEngine): SeccompProfile {
+  const prefix = prefixOf(engine);
+  try {
+    return profileIn(root, engine);
+  } catch (error) {
+    if (!(error instanceof SeccompError)) throw error;
+    const options: SeccompErrorOptions = { cause: error.cause, position: error.position };
+    throw new SeccompError(error.code, prefix + error.message, options);
+  }
+}
+
+function prefixOf(engine: SeccompEngine): string {
+  if (!Object.hasOwn(READERS, engine))
+    throw new TypeError(`unknown seccomp engine ${JSON.stringify(engine)}`);
+  return `${engine === "moby" ? "Decoding" : "decoding"} seccomp profile failed: `;
 }
 
 /** The profile in a part of a JSON text. Throws as {@link parseProfile} does, without its prefix. */
@@ -66,10 +96,6 @@ export function profileIn(node: JsonNode, engine: SeccompEngine): SeccompProfile
 }
 
 function decodingError(prefix: string, error: unknown, input: Uint8Array | string): unknown {
-  if (error instanceof SeccompError) {
-    const options: SeccompErrorOptions = { cause: error.cause, position: error.position };
-    return new SeccompError(error.code, prefix + error.message, options);
-  }
   if (!(error instanceof CoreError)) return error;
   if (error.code === "ERR_TOO_LARGE") {
     return new SeccompError("ERR_SECCOMP_TOO_LARGE", prefix + error.message, { cause: error });
@@ -90,180 +116,153 @@ const READERS: Readonly<Record<SeccompEngine, () => Slot<SeccompProfile>>> = {
   containerd: containerdProfile,
 };
 
+const STANDARD = {
+  defaultAction: text,
+  defaultErrnoRet: () => optional(uint),
+  architectures: () => list(text),
+  flags: () => list(text),
+  listenerPath: text,
+  listenerMetadata: text,
+};
+const ARCH_MAP = { ...STANDARD, archMap: () => list(architecture) };
+const COMMON = { ...ARCH_MAP, defaultErrno: text, syscalls: () => list(() => present(commonSyscall)) };
+const MOBY = { ...ARCH_MAP, syscalls: () => list(() => present(mobySyscall)) };
+const CONTAINERD = { ...STANDARD, syscalls: () => list(standardSyscall) };
+
 function commonProfile(): Slot<SeccompProfile> {
-  const standard = standardFields();
-  const defaultErrno = text();
-  const archMap = list(architecture);
-  const syscalls = list(() => present(commonSyscall));
-  return struct({ ...standard, defaultErrno, archMap, syscalls }, () => ({
-    ...standardValue(standard),
-    ...(defaultErrno.value() === "" ? {} : { defaultErrno: defaultErrno.value() }),
-    ...filled("archMap", archMap.value()),
-    ...filled("syscalls", syscalls.value()),
+  return struct(COMMON, (held) => ({
+    ...standardValue(held),
+    ...filledText("defaultErrno", held("defaultErrno")),
+    ...filled("archMap", held("archMap")),
+    ...filled("syscalls", held("syscalls")),
   }));
 }
 
 function mobyProfile(): Slot<SeccompProfile> {
-  const standard = standardFields();
-  const archMap = list(architecture);
-  const syscalls = list(() => present(mobySyscall));
-  return struct({ ...standard, archMap, syscalls }, () => ({
-    ...standardValue(standard),
-    ...filled("archMap", archMap.value()),
-    ...filled("syscalls", syscalls.value()),
+  return struct(MOBY, (held) => ({
+    ...standardValue(held),
+    ...filled("archMap", held("archMap")),
+    ...filled("syscalls", held("syscalls")),
   }));
 }
 
 function containerdProfile(): Slot<SeccompProfile> {
-  const standard = standardFields();
-  const syscalls = list(standardSyscall);
-  return struct({ ...standard, syscalls }, () => ({
-    ...standardValue(standard),
-    ...filled("syscalls", syscalls.value()),
+  return struct(CONTAINERD, (held) => ({
+    ...standardValue(held),
+    ...filled("syscalls", held("syscalls")),
   }));
 }
 
-interface StandardFields {
-  [name: string]: Slot<unknown>;
-  defaultAction: Slot<string>;
-  defaultErrnoRet: Slot<number | undefined>;
-  architectures: Slot<string[] | undefined>;
-  flags: Slot<string[] | undefined>;
-  listenerPath: Slot<string>;
-  listenerMetadata: Slot<string>;
-}
-
-function standardFields(): StandardFields {
+function standardValue(held: Held<typeof STANDARD>): SeccompProfile {
+  const errno = held("defaultErrnoRet");
   return {
-    defaultAction: text(),
-    defaultErrnoRet: optional(uint),
-    architectures: list(text),
-    flags: list(text),
-    listenerPath: text(),
-    listenerMetadata: text(),
-  };
-}
-
-function standardValue(fields: StandardFields): SeccompProfile {
-  const errno = fields.defaultErrnoRet.value();
-  const path = fields.listenerPath.value();
-  const metadata = fields.listenerMetadata.value();
-  return {
-    defaultAction: fields.defaultAction.value(),
+    defaultAction: held("defaultAction") ?? "",
     ...(errno === undefined ? {} : { defaultErrnoRet: errno }),
-    ...filled("architectures", fields.architectures.value()),
-    ...filled("flags", fields.flags.value()),
-    ...(path === "" ? {} : { listenerPath: path }),
-    ...(metadata === "" ? {} : { listenerMetadata: metadata }),
+    ...filled("architectures", held("architectures")),
+    ...filled("flags", held("flags")),
+    ...filledText("listenerPath", held("listenerPath")),
+    ...filledText("listenerMetadata", held("listenerMetadata")),
   };
 }
+
+const ARCHITECTURE = { architecture: text, subArchitectures: () => list(text) };
 
 function architecture(): Slot<ProfileArchitecture> {
-  const name = text();
-  const subArchitectures = list(text);
-  return struct({ architecture: name, subArchitectures }, () => ({
-    architecture: name.value(),
-    ...filled("subArchitectures", subArchitectures.value()),
+  return struct(ARCHITECTURE, (held) => ({
+    architecture: held("architecture") ?? "",
+    ...filled("subArchitectures", held("subArchitectures")),
   }));
 }
 
+const SYSCALL = {
+  names: () => list(text),
+  action: text,
+  errnoRet: () => optional(uint),
+  args: () => list(argument),
+};
+const COMMON_SYSCALL = {
+  ...SYSCALL,
+  args: () => list(() => present(argument)),
+  name: text,
+  comment: text,
+  errno: text,
+  includes: condition,
+  excludes: condition,
+};
+const MOBY_SYSCALL = {
+  ...SYSCALL,
+  name: text,
+  comment: text,
+  includes: () => optional(mobyCondition),
+  excludes: () => optional(mobyCondition),
+};
+
 function commonSyscall(): Slot<ProfileSyscall> {
-  const standard = syscallFields(list(() => present(argument)));
-  const name = text();
-  const comment = text();
-  const errno = text();
-  const includes = condition();
-  const excludes = condition();
-  return struct({ ...standard, name, comment, errno, includes, excludes }, () => ({
-    ...extendedValue(standard, name, comment),
-    ...(errno.value() === "" ? {} : { errno: errno.value() }),
-    ...filledObject("includes", includes.value()),
-    ...filledObject("excludes", excludes.value()),
+  return struct(COMMON_SYSCALL, (held) => ({
+    ...filledText("name", held("name")),
+    ...syscallValue(held),
+    ...filledText("comment", held("comment")),
+    ...filledText("errno", held("errno")),
+    ...filledObject("includes", held("includes")),
+    ...filledObject("excludes", held("excludes")),
   }));
 }
 
 function mobySyscall(): Slot<ProfileSyscall> {
-  const standard = syscallFields(list(argument));
-  const name = text();
-  const comment = text();
-  const includes = optional(mobyCondition);
-  const excludes = optional(mobyCondition);
-  return struct({ ...standard, name, comment, includes, excludes }, () => ({
-    ...extendedValue(standard, name, comment),
-    ...filledObject("includes", includes.value()),
-    ...filledObject("excludes", excludes.value()),
+  return struct(MOBY_SYSCALL, (held) => ({
+    ...filledText("name", held("name")),
+    ...syscallValue(held),
+    ...filledText("comment", held("comment")),
+    ...filledObject("includes", held("includes")),
+    ...filledObject("excludes", held("excludes")),
   }));
 }
 
 function standardSyscall(): Slot<ProfileSyscall> {
-  const standard = syscallFields(list(argument));
-  return struct(standard, () => syscallValue(standard));
+  return struct(SYSCALL, syscallValue);
 }
 
-interface SyscallFields {
-  [name: string]: Slot<unknown>;
-  names: Slot<string[] | undefined>;
-  action: Slot<string>;
-  errnoRet: Slot<number | undefined>;
-  args: Slot<LinuxSeccompArg[] | undefined>;
-}
-
-function syscallFields(args: Slot<LinuxSeccompArg[] | undefined>): SyscallFields {
-  return { names: list(text), action: text(), errnoRet: optional(uint), args };
-}
-
-function syscallValue(fields: SyscallFields): ProfileSyscall {
-  const errno = fields.errnoRet.value();
+function syscallValue(held: Held<typeof SYSCALL>): ProfileSyscall {
+  const errno = held("errnoRet");
   return {
-    names: fields.names.value() ?? null,
-    action: fields.action.value(),
+    names: held("names") ?? null,
+    action: held("action") ?? "",
     ...(errno === undefined ? {} : { errnoRet: errno }),
-    ...filled("args", fields.args.value()),
+    ...filled("args", held("args")),
   };
 }
 
-function extendedValue(fields: SyscallFields, name: Slot<string>, comment: Slot<string>): ProfileSyscall {
-  return {
-    ...(name.value() === "" ? {} : { name: name.value() }),
-    ...syscallValue(fields),
-    ...(comment.value() === "" ? {} : { comment: comment.value() }),
-  };
-}
+const ARGUMENT = { index: uint, value: uint64, valueTwo: uint64, op: text };
 
 function argument(): Slot<LinuxSeccompArg> {
-  const index = uint();
-  const value = uint64();
-  const valueTwo = uint64();
-  const op = text();
-  return struct({ index, value, valueTwo, op }, () => ({
-    index: index.value(),
-    value: value.value(),
-    ...(valueTwo.value() === 0n ? {} : { valueTwo: valueTwo.value() }),
-    op: op.value(),
-  }));
-}
-
-function condition(): Slot<ProfileCondition> {
-  const caps = list(text);
-  const arches = list(text);
-  return struct({ caps, arches }, () => ({
-    ...filled("caps", caps.value()),
-    ...filled("arches", arches.value()),
-  }));
-}
-
-function mobyCondition(): Slot<ProfileCondition> {
-  const caps = list(text);
-  const arches = list(text);
-  const minKernel = optional(kernelVersion);
-  return struct({ caps, arches, minKernel }, () => {
-    const least = minKernel.value();
+  return struct(ARGUMENT, (held) => {
+    const valueTwo = held("valueTwo") ?? 0n;
     return {
-      ...filled("caps", caps.value()),
-      ...filled("arches", arches.value()),
-      ...(least === undefined ? {} : { minKernel: least }),
+      index: held("index") ?? 0,
+      value: held("value") ?? 0n,
+      ...(valueTwo === 0n ? {} : { valueTwo }),
+      op: held("op") ?? "",
     };
   });
+}
+
+const CONDITION = { caps: () => list(text), arches: () => list(text) };
+
+function condition(): Slot<ProfileCondition> {
+  return struct(CONDITION, conditionValue);
+}
+
+const MOBY_CONDITION = { ...CONDITION, minKernel: () => optional(kernelVersion) };
+
+function mobyCondition(): Slot<ProfileCondition> {
+  return struct(MOBY_CONDITION, (held) => {
+    const least = held("minKernel");
+    return { ...conditionValue(held), ...(least === undefined ? {} : { minKernel: least }) };
+  });
+}
+
+function conditionValue(held: Held<typeof CONDITION>): ProfileCondition {
+  return { ...filled("caps", held("caps")), ...filled("arches", held("arches")) };
 }
 
 function kernelVersion(): Slot<KernelVersion> {
@@ -289,6 +288,10 @@ function minKernelAt(node: JsonNode, version: string): KernelVersion {
 
 function filled<K extends string, T>(key: K, items: T[] | undefined): { [P in K]?: T[] } {
   return items === undefined || items.length === 0 ? {} : ({ [key]: items } as { [P in K]?: T[] });
+}
+
+function filledText<K extends string>(key: K, value: string | undefined): { [P in K]?: string } {
+  return value === undefined || value === "" ? {} : ({ [key]: value } as { [P in K]?: string });
 }
 
 function filledObject<K extends string, T extends object>(key: K, value: T | undefined): { [P in K]?: T } {

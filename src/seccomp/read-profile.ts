@@ -8,7 +8,7 @@ import { nearestNode } from "../core/json-pointer.ts";
 import { type JsonNode, positionOf } from "../core/strict-json.ts";
 import { type Confinement, confinementOf } from "./confinement.ts";
 import { SeccompError } from "./errors.ts";
-import { MAX_DEPTH, parseProfile } from "./parse.ts";
+import { profileOf, profileTree } from "./parse.ts";
 import { type ProfileFormat, type ProfileProblem, problemsIn, rootOf } from "./schema.ts";
 import type { SeccompEngine, SeccompProfile } from "./types.ts";
 
@@ -80,10 +80,10 @@ export async function readProfile(
   if (!Number.isSafeInteger(maxRules) || maxRules < 0)
     throw new RangeError(`maxRules must be a whole number from 0, got ${maxRules}`);
   const root = rootOf(input, maxBytes);
-  const problems = await problemsIn(input, root, { format, maxProblems: 100 });
+  const problems = await problemsIn(root, { format, maxProblems: 100 });
   if (problems.length > 0) throw refused(problems);
   const engine = format === "runtime-spec" ? "containerd" : format;
-  const profile = parseProfile(input, { engine, maxBytes });
+  const profile = profileOf(root, engine);
   const conflict = conflictIn(profile, root);
   if (conflict) throw refused([conflict]);
   let rules = 0;
@@ -110,11 +110,20 @@ export async function readProfileAsEngine(
   engine: SeccompEngine,
   options: ReadProfileAsEngineOptions = {},
 ): Promise<EngineReading> {
-  const { maxBytes, maxOddities = 100 } = options;
-  const profile = parseProfile(input, { engine, maxBytes });
+  const root = profileTree(input, { engine, maxBytes: options.maxBytes });
+  return readTreeAsEngine(root, engine, options);
+}
+
+/** As {@link readProfileAsEngine}, of a text that was read already. */
+export async function readTreeAsEngine(
+  root: JsonNode,
+  engine: SeccompEngine,
+  options: Pick<ReadProfileAsEngineOptions, "maxOddities">,
+): Promise<EngineReading> {
+  const { maxOddities = 100 } = options;
+  const profile = profileOf(root, engine);
   const format = engine === "containerd" ? "runtime-spec" : engine;
-  const root = rootOf(input, maxBytes, MAX_DEPTH);
-  const oddities = await problemsIn(input, root, { format, maxProblems: maxOddities });
+  const oddities = await problemsIn(root, { format, maxProblems: maxOddities });
   return { mode: "engine", engine, profile, oddities, confinement: confinementOf(shapeOf(profile)) };
 }
 

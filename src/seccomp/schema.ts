@@ -14,7 +14,7 @@ import { type JsonNode, parseJson, positionOf } from "../core/strict-json.ts";
 import { SECCOMP_ARCHES } from "./arch.ts";
 import { ERRNO_NUMBERS } from "./errno.ts";
 import { SeccompError } from "./errors.ts";
-import { parseProfile } from "./parse.ts";
+import { profileOf } from "./parse.ts";
 
 /** The form a profile is written in. */
 export type ProfileFormat =
@@ -169,12 +169,11 @@ export async function validateProfile(
 ): Promise<ProfileProblem[]> {
   const { format = "containers-common", maxBytes, maxProblems = 100 } = options;
   await validatorFor(format);
-  return problemsIn(input, rootOf(input, maxBytes), { format, maxProblems });
+  return problemsIn(rootOf(input, maxBytes), { format, maxProblems });
 }
 
 /** As {@link validateProfile}, of a text that was read already; its limits are the ones it was read with. */
 export async function problemsIn(
-  input: Uint8Array | string,
   root: JsonNode,
   { format, maxProblems }: { format: ProfileFormat; maxProblems: number },
 ): Promise<ProfileProblem[]> {
@@ -189,7 +188,7 @@ export async function problemsIn(
   const problems = found
     .slice(0, maxProblems)
     .map(({ kind, message, node }) => ({ kind, message, position: positionOf(node) }));
-  problems.push(...engineProblem(input, format, found));
+  problems.push(...engineProblem(root, format, found));
   problems.sort((a, b) => a.position.offset - b.position.offset);
   return problems.slice(0, maxProblems);
 }
@@ -240,15 +239,9 @@ function duplicates(root: JsonNode): Found[] {
 }
 
 /** What the engine itself refuses and a schema cannot say: numbers above 64 bits, a kernel of 0.0. */
-function engineProblem(
-  input: Uint8Array | string,
-  format: ProfileFormat,
-  known: readonly Found[],
-): ProfileProblem[] {
+function engineProblem(root: JsonNode, format: ProfileFormat, known: readonly Found[]): ProfileProblem[] {
   try {
-    const engine = format === "runtime-spec" ? "containerd" : format;
-    // The text was short enough to be read once.
-    parseProfile(input, { engine, maxBytes: Number.MAX_SAFE_INTEGER });
+    profileOf(root, format === "runtime-spec" ? "containerd" : format);
     return [];
   } catch (error) {
     if (!(error instanceof SeccompError) || !error.position) throw error;

@@ -6,9 +6,9 @@
 import { nearestNode } from "../../core/json-pointer.ts";
 import { type JsonNode, positionOf } from "../../core/strict-json.ts";
 import { nativeArchName } from "../arch.ts";
-import { MAX_DEPTH } from "../parse.ts";
-import { readProfileAsEngine } from "../read-profile.ts";
-import { type ProfileProblem, rootOf } from "../schema.ts";
+import { profileTree } from "../parse.ts";
+import { readTreeAsEngine } from "../read-profile.ts";
+import type { ProfileProblem } from "../schema.ts";
 import type { SeccompEngine, SeccompProfile } from "../types.ts";
 import { lintEntries, lintForArtifact } from "./entries.ts";
 import { lintFilter } from "./filter-rules.ts";
@@ -65,8 +65,9 @@ export async function lintProfile(
   if (!Object.hasOwn(ENGINES, target)) throw new TypeError(`unknown target ${JSON.stringify(target)}`);
   if (!(maxFindings >= 0)) throw new RangeError("maxFindings must not be negative");
   nativeArchName(arch);
-  const { profile, oddities } = await readProfileAsEngine(input, ENGINES[target], { maxBytes });
-  const root = rootOf(input, maxBytes, MAX_DEPTH);
+  const engine = ENGINES[target];
+  const root = profileTree(input, { engine, maxBytes });
+  const { profile, oddities } = await readTreeAsEngine(root, engine, {});
   const found = collector(root);
   for (const oddity of oddities) found.add(oddity.position.path, ...judged(oddity));
   lintEntries(profile, found.report);

@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { assertLimit } from "../../core/bytes.ts";
 import type { JsonPosition } from "../../core/errors.ts";
+import type { JsonNode } from "../../core/json-tree.ts";
 import { diffProfiles, type ProfileDiff } from "../algebra/index.ts";
 import { nativeArchName, seccompArch } from "../arch.ts";
 import type { Confinement } from "../confinement.ts";
@@ -13,9 +14,9 @@ import { type ConvertedProfile, type ConvertProfileOptions, convertProfile } fro
 import { SeccompError, type SeccompErrorCode } from "../errors.ts";
 import { createEvaluator } from "../evaluate.ts";
 import { parseKernelRelease } from "../kernel.ts";
-import { MAX_DEPTH, parseProfile } from "../parse.ts";
+import { profileOf, profileTree } from "../parse.ts";
 import { readProfile } from "../read-profile.ts";
-import { type ProfileFormat, rootOf } from "../schema.ts";
+import type { ProfileFormat } from "../schema.ts";
 import type { LinuxSeccomp, SeccompEngine, SeccompProfile } from "../types.ts";
 import { type IgnoredPart, ignoredParts } from "./ignored.ts";
 
@@ -141,10 +142,11 @@ export async function reportPortability(
     throw new SeccompError("ERR_SECCOMP_TOO_LARGE", `profile of more than ${maxBytes} bytes`);
   }
   const node: Node = { arch, capabilities, kernel, maxBytes, native: seccompArch(arch).name };
-  const reference = await readingOf(input, from, node);
+  const root = treeOf(input, maxBytes);
+  const reference = await readingOf(input, root, from, node);
   const list: EnginePortability[] = [];
   for (const engine of engines) {
-    const reading = engine === from ? reference : await readingOf(input, engine, node);
+    const reading = engine === from ? reference : await readingOf(input, root, engine, node);
     const { outcome, ignored } = reading;
     const difference: PortabilityDifference =
       engine === from ? { kind: "reference" } : differenceOf(reference, reading, node);
@@ -169,24 +171,36 @@ interface Reading {
   spec: LinuxSeccomp | null | undefined;
 }
 
+/** The text as a tree, the same for all engines; nothing for one that none of them reads. */
+function treeOf(input: Uint8Array | string, maxBytes: number): JsonNode | undefined {
+  try {
+    return profileTree(input, { maxBytes });
+  } catch (error) {
+    if (error instanceof SeccompError) return undefined;
+    throw error;
+  }
+}
+
 async function readingOf(
   input: Uint8Array | string,
+  parsed: JsonNode | undefined,
   engine: PortabilityEngine,
   node: Node,
 ): Promise<Reading> {
   const nothing = { engine, ignored: [], spec: undefined };
   const reads: SeccompEngine = engine === "moby" || engine === "containers-common" ? engine : "containerd";
+  const { maxBytes } = node;
+  let root: JsonNode;
   let profile: SeccompProfile;
   try {
-    const { maxBytes } = node;
+    root = parsed ?? profileTree(input, { engine: reads, maxBytes });
     profile =
       engine === "runtime-spec"
         ? (await readProfile(input, { format: "runtime-spec", maxBytes })).profile
-        : parseProfile(input, { engine: reads, maxBytes });
+        : profileOf(root, reads);
   } catch (error) {
     return { ...nothing, outcome: refusal(error, "read") };
   }
-  const root = rootOf(input, node.maxBytes, MAX_DEPTH);
   const format = ENGINES[engine];
   let converted: ConvertedProfile;
   try {

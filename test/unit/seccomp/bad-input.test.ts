@@ -65,6 +65,16 @@ describe("a profile with 100,000 rules", () => {
   });
 });
 
+describe("a member that stands 100,000 times", () => {
+  test("is read over itself in linear time", async () => {
+    const text = `{${'"syscalls":[{"names":["read"]},{}],'.repeat(100_000)}"syscalls":[{}],"defaultAction":"A"}`;
+    for (const engine of ["containers-common", "moby", "containerd"] as const) {
+      assert.deepEqual(parseProfile(text, { engine }).syscalls, [{ names: ["read"], action: "" }]);
+    }
+    assert.equal((await validateProfile(text, { maxProblems: 3 })).length, 3);
+  });
+});
+
 describe("a list of a million items", () => {
   test("is checked without exhausting the stack", async () => {
     const text = `[${"0,".repeat(1_000_000)}0]`;

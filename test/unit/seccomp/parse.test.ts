@@ -78,6 +78,13 @@ describe("parseProfile", () => {
     ]);
     const emptied = twice.replace(/\}$/, ',"syscalls":[],"syscalls":[{}]}');
     assert.deepEqual(parseProfile(emptied).syscalls, [{ names: null, action: "" }]);
+    const inner = ['{"index":1},{"index":2}', '{"value":5}', '{},{"op":"x"}'].map(
+      (args) => `"syscalls":[{"args":[${args}]}]`,
+    );
+    assert.deepEqual(parseProfile(`{${inner.join()}}`).syscalls?.[0]?.args, [
+      { index: 1, value: 5n, op: "" },
+      { index: 2, value: 0n, op: "x" },
+    ]);
     const includes = '{"syscalls":[{"includes":{"caps":["A"]},"includes":{"arches":["b"]}}]}';
     assert.deepEqual(parseProfile(includes).syscalls?.[0]?.includes, { caps: ["A"], arches: ["b"] });
   });
