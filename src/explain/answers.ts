@@ -1,0 +1,80 @@
+/**
+ * What a node is asked about a Pod. Everything that an explanation learns of a node comes through here, so that it can
+ * be recorded and played back.
+ *
+ * @module
+ */
+import type { Reference } from "../core/reference.ts";
+import type { SignalOptions } from "../core/signal.ts";
+import type { ReadCertificate } from "../oci/mirrors/attempt-endpoint.ts";
+import type { PullSources } from "../oci/mirrors/pull-sources.ts";
+import type { SignatureSource } from "../policy/sources/signature-source.ts";
+import type { Policy } from "../policy/types.ts";
+import type { KubeletSeccomp } from "../seccomp/pod.ts";
+import type { ContainerdSeccompNode } from "../seccomp/resolve-containerd.ts";
+import type { CrioSeccompNode } from "../seccomp/resolve-crio.ts";
+import type { PodSubject } from "./pod.ts";
+import type { Step } from "./trace.ts";
+
+/** A node, as an explanation asks it. What a function rejects with is an error of lading, or a mistake. */
+export interface NodeAnswers {
+  readonly runtime: "cri-o" | "containerd";
+  /** Whose rules are followed. */
+  readonly version: string;
+  /** Which handler runs a Pod. */
+  handler(pod: PodSubject, options: SignalOptions): Promise<HandlerAnswer>;
+  /** What a name may mean, in order. */
+  names(image: string, options: SignalOptions): Promise<NameAnswer>;
+  /** Where a reference is pulled from. */
+  sources(reference: Reference, options: SignalOptions): Promise<PullSources>;
+  /** Where credentials for a pull of a reference of a place are looked for; no step holds a secret. */
+  credentials(reference: Reference, pod: PodSubject, options: SignalOptions): Promise<readonly Step[]>;
+  /** Certificates and keys that places to pull from name. */
+  readonly certificates: ReadCertificate;
+  /** The policy for pods of a namespace; of the node as a whole for an empty one. */
+  policy(namespace: string, options: SignalOptions): Promise<PolicyAnswer>;
+  /** The places of signatures, in order. */
+  readonly signatureSources: readonly SignatureSource[];
+  /** What decides about seccomp for containers of a handler. */
+  seccomp(handler: string, options: SignalOptions): Promise<SeccompAnswer>;
+  /** What a file holds that a policy or a profile names; undefined if it does not exist. */
+  file(path: string, options: SignalOptions): Promise<Uint8Array | undefined>;
+  /** Gates of the kubelet that are set. */
+  readonly featureGates: ReadonlyMap<string, boolean>;
+  /** Releases what answering took. */
+  close(): Promise<void>;
+}
+
+/** The handler of a Pod. */
+export type HandlerAnswer =
+  | { readonly kind: "handler"; readonly name: string; readonly steps: readonly Step[] }
+  /** The Pod gets no sandbox. */
+  | { readonly kind: "none"; readonly message: string; readonly steps: readonly Step[] };
+
+/** What a name may mean. */
+export interface NameAnswer {
+  readonly by: string;
+  readonly origin?: string;
+  readonly candidates: readonly Reference[];
+}
+
+/** The policy that decides. */
+export type PolicyAnswer =
+  | {
+      readonly kind: "policy";
+      readonly file: string;
+      readonly policy: Policy;
+      /** Whether images are checked again when a container is created. */
+      readonly checkedAtCreate: boolean;
+      readonly steps: readonly Step[];
+    }
+  /** Nothing is checked. */
+  | { readonly kind: "none"; readonly why: string };
+
+/** What decides about seccomp. */
+export interface SeccompAnswer {
+  readonly runtime: CrioSeccompNode | ContainerdSeccompNode;
+  readonly kubelet: KubeletSeccomp;
+  /** What containers have that ask for nothing, such as `CAP_CHOWN`. */
+  readonly defaultCapabilities: readonly string[];
+}

@@ -1,0 +1,213 @@
+/**
+ * Pulling one candidate of a name: where it is asked for, with which credentials, and what the policy says to it.
+ *
+ * @module
+ */
+import type { Digest } from "../core/digest.ts";
+import { isLadingError } from "../core/errors.ts";
+import type { Platform } from "../core/platform.ts";
+import { formatReference, type Reference, referenceName, withDefaultTag } from "../core/reference.ts";
+import { OciError } from "../oci/errors.ts";
+import type { MirroredRepository } from "../oci/mirrors/mirrored.ts";
+import type { PullAttempt, PullSources } from "../oci/mirrors/pull-sources.ts";
+import { PolicyError } from "../policy/errors.ts";
+import { resolveImage, resolveReference } from "../policy/evidence.ts";
+import type { Verifier } from "../policy/verifier.ts";
+import type { PolicyAnswer } from "./answers.ts";
+import { fails, pullFailure, RUNS, undecided } from "./failures.ts";
+import type { PinnedSource } from "./pinned-source.ts";
+import type { PodSubject } from "./pod.ts";
+import { type DecidingOptions, explainVerdict, fileOf, pullOutcome, verifierFor } from "./policy-step.ts";
+import type {
+  AttemptExplanation,
+  Outcome,
+  PolicyExplanation,
+  PullExplanation,
+  SourcesExplanation,
+} from "./trace.ts";
+
+/** What pulling takes. */
+export interface PullOptions extends DecidingOptions {
+  readonly pod: PodSubject;
+  readonly source: PinnedSource;
+  readonly platform: Platform;
+  /** The policy of the Pod's namespace, asked for once; rejects as `NodeAnswers.policy` does. */
+  readonly policy: () => Promise<PolicyAnswer>;
+  /** One verifier for all images of a policy, so that keys are read once. */
+  readonly verifiers: Map<PolicyAnswer, Verifier>;
+}
+
+/** An image that a node has after the pull. */
+export interface PulledImage {
+  readonly digest: Digest;
+  readonly indexDigest?: Digest;
+  readonly repository: MirroredRepository;
+  /** The tag or digest that was asked for. */
+  readonly target: string;
+  readonly policy: PolicyAnswer;
+}
+
+/** A pull, and the image if there is one. */
+export interface ExplainedPull {
+  readonly explanation: PullExplanation;
+  readonly pulled?: PulledImage;
+}
+
+/** What comes of pulling a candidate. */
+export async function explainPull(candidate: Reference, options: PullOptions): Promise<ExplainedPull> {
+  const reference = byDigestAlone(withDefaultTag(candidate));
+  const text = formatReference(reference);
+  const { answers, signal } = options;
+  let found: PullSources;
+  try {
+    found = await answers.sources(reference, { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    const sources: SourcesExplanation = { kind: "undecided", steps: [], attempts: [] };
+    return { explanation: { outcome: undecided(error), reference: text, sources, passedOver: [] } };
+  }
+  const sources = await explainSources(found, options);
+  if (found.kind === "blocked") {
+    const outcome = fails("ErrImagePull", `registry ${found.prefix} is blocked in ${found.origin}`);
+    return { explanation: { outcome, reference: text, sources, passedOver: [] } };
+  }
+  const decided = await decide(reference, options);
+  const asked = decided.answered ? await answerOf(reference, options) : { passedOver: [] };
+  const explanation = {
+    outcome: decided.outcome,
+    reference: text,
+    sources,
+    ...asked,
+    ...(decided.policy ? { policy: decided.policy } : {}),
+  };
+  return decided.pulled ? { explanation, pulled: decided.pulled } : { explanation };
+}
+
+/** Of a reference with tag and digest, runtimes pull the digest, and policies know no other form. */
+function byDigestAlone(reference: Reference): Reference {
+  if (reference.digest === undefined) return reference;
+  const { tag: _, ...rest } = reference;
+  return rest;
+}
+
+interface Decided {
+  /** Whether a place gave the image. */
+  readonly answered: boolean;
+  readonly outcome: Outcome;
+  readonly policy?: PolicyExplanation;
+  readonly pulled?: PulledImage;
+}
+
+async function decide(reference: Reference, options: PullOptions): Promise<Decided> {
+  const { signal, platform, source, answers } = options;
+  let policy: PolicyAnswer;
+  try {
+    policy = await options.policy();
+  } catch (error) {
+    signal?.throwIfAborted();
+    return policyFailure(error);
+  }
+  const repository = source.repository(referenceName(reference));
+  const target = reference.digest ?? reference.tag ?? "latest";
+  try {
+    if (policy.kind === "none") {
+      const top = await resolveReference(repository, reference, { signal });
+      const { digest, indexDigest } = await resolveImage(
+        repository,
+        reference,
+        top,
+        { platform },
+        { signal },
+      );
+      const found = indexDigest === undefined ? { digest } : { digest, indexDigest };
+      const pulled = { ...found, repository, target, policy };
+      return { answered: true, outcome: RUNS, policy: { kind: "none", why: policy.why }, pulled };
+    }
+    const verifier = options.verifiers.get(policy) ?? verifierFor(policy, source, options);
+    options.verifiers.set(policy, verifier);
+    const verdict = await verifier.evaluate(reference, { signal, platform });
+    const outcome = pullOutcome(verdict, answers.version);
+    const explained = explainVerdict(verdict, policy);
+    if (verdict.kind !== "allowed") return { answered: true, outcome, policy: explained };
+    const { digest, indexDigest } = verdict;
+    const found = indexDigest === undefined ? { digest } : { digest, indexDigest };
+    return { answered: true, outcome, policy: explained, pulled: { ...found, repository, target, policy } };
+  } catch (error) {
+    signal?.throwIfAborted();
+    const outcome = pullFailure(error);
+    if (outcome.kind === "runs" || policy.kind === "none") return { answered: false, outcome };
+    const code = isLadingError(error) ? error.code : "";
+    return {
+      answered: false,
+      outcome,
+      policy: { kind: "undecided", code, message: outcome.message, ...fileOf(policy) },
+    };
+  }
+}
+
+/** A policy that is no policy, or missing, fails every pull; one that cannot be read here may be a good one there. */
+function policyFailure(error: unknown): Decided {
+  if (!isLadingError(error)) throw error;
+  const isCertain =
+    error instanceof PolicyError &&
+    (error.errorClass === "policy-format" || (error.code === "ERR_POLICY_FILE" && error.cause === undefined));
+  const outcome = isCertain ? fails("ErrImagePull", error.message) : undecided(error);
+  return {
+    answered: false,
+    outcome,
+    policy: { kind: "undecided", code: error.code, message: error.message, steps: [] },
+  };
+}
+
+async function explainSources(found: PullSources, options: PullOptions): Promise<SourcesExplanation> {
+  const steps = found.trace.map(({ what, outcome, why }) => ({ what, outcome, why }));
+  if (found.kind === "blocked") return { kind: "blocked", steps, attempts: [] };
+  const attempts: AttemptExplanation[] = [];
+  for (const attempt of found.attempts) attempts.push(await explainAttempt(attempt, options));
+  return { kind: "allowed", steps, attempts };
+}
+
+async function explainAttempt(
+  { kind, url, reference, reason: why }: PullAttempt,
+  { answers, pod, signal }: PullOptions,
+): Promise<AttemptExplanation> {
+  let credentials: AttemptExplanation["credentials"];
+  try {
+    credentials = await answers.credentials(reference, pod, { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    const { code, message } = undecided(error);
+    credentials = [{ what: reference.domain, outcome: "failed", why: `${code}: ${message}` }];
+  }
+  return { kind, url: shownUrl(url), reference: formatReference(reference), why, credentials };
+}
+
+/** Who answered for a reference: what was found out when it was decided on is asked again of nobody. */
+async function answerOf(
+  reference: Reference,
+  { source, signal }: PullOptions,
+): Promise<Pick<PullExplanation, "answeredBy" | "passedOver">> {
+  const repository = source.repository(referenceName(reference));
+  try {
+    const { attempt, failures } = await repository.resolveFrom(
+      reference.digest ?? reference.tag ?? "latest",
+      { signal },
+    );
+    return { answeredBy: shownUrl(attempt.url), passedOver: failures.map(passedOver) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!isLadingError(error)) throw error;
+    return { passedOver: [] };
+  }
+}
+
+function passedOver({ attempt, error }: { attempt: PullAttempt; error: unknown }) {
+  const { code, message } = undecided(error);
+  return { url: shownUrl(attempt.url), code, message };
+}
+
+function shownUrl(text: string): string {
+  if (!URL.canParse(text)) throw new OciError("ERR_OCI_CONFIG_INVALID", "no URL of a registry");
+  const { protocol, host, pathname } = new URL(text);
+  return `${protocol}//${host}${pathname}`;
+}
