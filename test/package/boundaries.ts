@@ -30,7 +30,7 @@ const BOUNDARIES: Readonly<Record<string, Boundary>> = {
   seccomp: { modules: ["core"], packages: ["ajv"] },
   config: { modules: ["core", "oci", "policy", "seccomp"], packages: ["smol-toml"] },
   explain: { modules: ["core", "oci", "policy", "seccomp", "config"], packages: [] },
-  admission: { modules: ["core", "explain"], packages: [] },
+  admission: { modules: ["core", "oci", "policy", "explain"], packages: [] },
   testing: {
     modules: ["core", "cri", "oci", "policy", "seccomp", "config", "explain", "admission"],
     packages: ["pkijs", "asn1js", "openpgp", "ws"],

@@ -63,6 +63,7 @@ const ON_DEMAND = [
 
 const UNLOADED: [entry: string, packages: readonly string[]][] = [
   ["lading/seccomp", HEAVY],
+  ["lading/admission", [...HEAVY, "ajv", "openpgp", "@sigstore/verify"]],
   ["lading/cri", ["undici", "tar-stream", "pkijs", "asn1js", "ajv"]],
   ["lading/oci", ["@grpc/grpc-js", "@bufbuild/protobuf", "ws", "pkijs", "asn1js", "ajv"]],
   ["lading/policy", ["@grpc/grpc-js", "@bufbuild/protobuf", "ws", "pkijs", "asn1js", "ajv", ...ON_DEMAND]],

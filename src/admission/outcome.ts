@@ -1,0 +1,124 @@
+/**
+ * What came of a request, before it is put into words.
+ *
+ * @module
+ */
+import { isLadingError } from "../core/errors.ts";
+import { joinSignals, raceSignal } from "../core/signal.ts";
+import { parseImageReference } from "../policy/reference.ts";
+import type { ImageDecision, ImageEvaluation, ImageUndecided, PodCheck } from "./decision.ts";
+import type { ReviewedImage } from "./images.ts";
+import { hasDigest } from "./patch.ts";
+import { isRecord } from "./request.ts";
+import type { PodCheckSubject } from "./subject.ts";
+
+/** An image with what was decided on it. */
+export type Decided = readonly [image: ReviewedImage, decision: ImageDecision];
+
+/** What is needed to run a check. */
+export interface RunCheckOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** At most so much of the time is kept back for a check to say what it has when its signal aborts. */
+const MAX_GRACE_MS = 50;
+
+/**
+ * Runs a check within a time.
+ *
+ * Whatever it does, each image has one decision in the end. Only the outer signal makes this reject.
+ */
+export async function runCheck(
+  check: PodCheck,
+  subject: PodCheckSubject,
+  { timeoutMs, signal: outer }: RunCheckOptions,
+): Promise<Decided[]> {
+  const { images } = subject;
+  const late = new AbortController();
+  const over = new AbortController();
+  const grace = Math.min(MAX_GRACE_MS, timeoutMs / 10);
+  const timers = [
+    setTimeout(() => late.abort(timeoutError()), timeoutMs - grace),
+    setTimeout(() => over.abort(timeoutError()), timeoutMs),
+  ];
+  // One signal for all work, which ends with the review however that ends.
+  const done = new AbortController();
+  const signal = AbortSignal.any([late.signal, done.signal, ...(outer ? [outer] : [])]);
+  try {
+    const work = Promise.resolve().then(() => check(subject, { signal }));
+    const given: unknown = await raceSignal(work, joinSignals(over.signal, outer));
+    return images.map((image, index) => [image, checkedDecision(image, given, index, images.length)]);
+  } catch (error) {
+    outer?.throwIfAborted();
+    const [code, reason] = late.signal.aborted
+      ? ["ERR_ADMISSION_TIMEOUT", "the check did not end in time"]
+      : [codeOf(error), `the check failed: ${messageOf(error)}`];
+    return images.map((image) => [image, undecided(image.image, code, reason)]);
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+    done.abort();
+  }
+}
+
+/** A decision, if it is one and about this image. */
+function checkedDecision(
+  { image }: ReviewedImage,
+  given: unknown,
+  index: number,
+  count: number,
+): ImageDecision {
+  const wrong = (what: string) => undecided(image, "ERR_ADMISSION_CHECK", `the check gave ${what}`);
+  if (!Array.isArray(given) || given.length !== count) return wrong(`no list of ${count} decisions`);
+  const decision: unknown = given[index];
+  if (!isRecord(decision) || decision["image"] !== image) return wrong("a decision on something else");
+  const evaluations = evaluationsIn(decision);
+  if (decision["kind"] === "refused") {
+    return { kind: "refused", image, reason: String(decision["reason"]), ...evaluations };
+  }
+  if (decision["kind"] === "undecided") {
+    const { code, reason } = decision;
+    return { kind: "undecided", image, code: String(code), reason: String(reason), ...evaluations };
+  }
+  const { pinned } = decision;
+  if (decision["kind"] !== "allowed") return wrong("no decision");
+  if (typeof pinned !== "string" || !isPinned(pinned, image)) return wrong("an image without its digest");
+  return { kind: "allowed", image, pinned, ...evaluations };
+}
+
+function evaluationsIn(decision: Readonly<Record<string, unknown>>): Pick<ImageDecision, "evaluations"> {
+  const given = decision["evaluations"];
+  if (!Array.isArray(given)) return {};
+  return { evaluations: given.filter((each): each is ImageEvaluation => isRecord(each)) };
+}
+
+/** Whether a text is a reference by digest alone, and by the same one if the image names one. */
+function isPinned(pinned: string, image: string): boolean {
+  try {
+    const { tag, digest } = parseImageReference(pinned);
+    if (tag !== undefined || digest === undefined) return false;
+    return !hasDigest(image) || parseImageReference(image).digest === digest;
+  } catch (error) {
+    if (!isLadingError(error)) throw error;
+    return false;
+  }
+}
+
+/** A decision that could not be reached. */
+export function undecided(image: string, code: string, reason: string): ImageUndecided {
+  return { kind: "undecided", image, code, reason };
+}
+
+/** The code of an error, where it has one. */
+export function codeOf(error: unknown): string {
+  return isLadingError(error) ? error.code : "ERR_ADMISSION_CHECK";
+}
+
+/** What an error says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function timeoutError(): DOMException {
+  return new DOMException("the time for the review is over", "TimeoutError");
+}
