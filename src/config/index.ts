@@ -7,6 +7,7 @@
 export * from "./containerd/index.ts";
 export * from "./crio/index.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigErrorOptions } from "./errors.ts";
+export * from "./kubelet/index.ts";
 export * from "./node/index.ts";
 export type {
   ContainerdNodeRuntime,

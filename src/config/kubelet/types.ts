@@ -13,12 +13,16 @@ export interface KubeletSetting<T> extends Sourced<T> {
   readonly flag?: string;
 }
 
-/** Something that a kubelet passes over, and that its author hardly meant; or that this reading cannot tell. */
+/** Something that a kubelet passes over, and that its author hardly meant; or that files cannot tell. */
 export type KubeletWarning =
-  /** A key that the kubelet does not know, in a file that it then reads leniently. */
+  /** A key that means nothing to the kubelet. */
   | { readonly code: "unknown-key"; readonly key: string; readonly origin: Origin; readonly hint?: string }
-  /** A key that stands twice in a file that the kubelet then reads leniently: the last one counts. */
+  /** A key of the main file that stands twice in its mapping: the last one counts. */
   | { readonly code: "duplicate-key"; readonly key: string; readonly origin: Origin }
+  /** A key of a drop-in that is spelled in other letter case, and counts: in the main file it would not. */
+  | { readonly code: "other-case"; readonly key: string; readonly origin: Origin }
+  /** A document behind the first one of a file. */
+  | { readonly code: "ignored-document"; readonly origin: Origin }
   /** A value of a file that a flag replaces. */
   | {
       readonly code: "flag-wins";
@@ -27,15 +31,15 @@ export type KubeletWarning =
       /** Where the value is that does not count. */
       readonly origin: Origin;
     }
-  /** A file of the drop-in folder that is not read because its name does not end in `.conf`. */
-  | { readonly code: "not-a-drop-in"; readonly file: string }
-  /** A gate that no known release has: the kubelet refuses gates that it does not know. */
-  | { readonly code: "unknown-gate"; readonly gate: string; readonly origin?: Origin }
-  /** A part of a systemd unit that cannot be told from files: flags in it are not counted. */
+  /** A file or folder that looks like a drop-in and is not read. */
+  | { readonly code: "not-read"; readonly file: string; readonly reason: string }
+  /** Something that cannot be told from files, such as what a shell makes of a command. */
   | { readonly code: "not-exact"; readonly reason: string; readonly origin?: Origin };
 
 /** The configuration in effect. */
 export interface KubeletConfig {
+  /** Release whose rules were followed, such as `1.36`. */
+  readonly release: string;
   /** Files that were read, in the order in which they apply: units, files of variables, configuration files. */
   readonly files: readonly string[];
   /** The file that `--config` names; absent where none is. */
@@ -46,7 +50,10 @@ export interface KubeletConfig {
   readonly rootDir: KubeletSetting<string>;
   /** Folder of Localhost seccomp profiles: `seccomp` in {@link rootDir}, whose place it has. */
   readonly seccompRoot: KubeletSetting<string>;
-  /** Whether RuntimeDefault is asked for where a Pod says nothing. */
+  /**
+   * Whether RuntimeDefault is asked for where a Pod says nothing. It is as soon as the flag or a file says so: a flag
+   * that says false undoes no file.
+   */
   readonly seccompDefault: KubeletSetting<boolean>;
   /** `cgroupfs` or `systemd`; a runtime that tells its own wins where the kubelet asks it. */
   readonly cgroupDriver: KubeletSetting<string>;
@@ -64,7 +71,10 @@ export interface KubeletConfig {
   readonly allowedUnsafeSysctls: readonly KubeletSetting<string>[];
   /** Gates that are set, by name; a gate that is not here has the default of its release. */
   readonly featureGates: ReadonlyMap<string, KubeletSetting<boolean>>;
-  /** `NeverVerify`, `NeverVerifyPreloadedImages`, `NeverVerifyAllowlistedImages` or `AlwaysVerify`. */
+  /**
+   * `NeverVerify`, `NeverVerifyPreloadedImages`, `NeverVerifyAllowlistedImages` or `AlwaysVerify`; empty where the gate
+   * `KubeletEnsureSecretPulledImages` is off, as it is before 1.35 unless it is set: then nothing is verified.
+   */
   readonly imagePullCredentialsVerificationPolicy: KubeletSetting<string>;
   /** Images that `NeverVerifyAllowlistedImages` does not verify. */
   readonly preloadedImagesVerificationAllowlist: readonly KubeletSetting<string>[];

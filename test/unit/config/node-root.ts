@@ -47,6 +47,7 @@ export async function withRoot(
 export function kubeletOf(changes: Partial<KubeletConfig> = {}): KubeletConfig {
   const of = <T>(value: T): KubeletSetting<T> => ({ value });
   return {
+    release: "1.36",
     files: [],
     rootDir: of("/var/lib/kubelet"),
     seccompRoot: of("/var/lib/kubelet/seccomp"),
