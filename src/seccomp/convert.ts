@@ -71,7 +71,6 @@ export interface ConvertedProfile {
  * runc takes the same way.
  *
  * @throws {SeccompError} `ERR_SECCOMP_FIELD_CONFLICT`, `ERR_SECCOMP_UNKNOWN_ERRNO`, with the engine's own text.
- * @throws {SeccompError} `ERR_SECCOMP_UNSUPPORTED` for an errno name on an architecture with own numbers.
  * @throws {RangeError} For an unknown `arch`.
  * @throws {TypeError} For the moby engine with `capabilities: null` and a rule on capabilities, or without
  *   `kernel` and a rule on the kernel.
