@@ -8,7 +8,9 @@ import { isSyscallName } from "../syscalls.ts";
 import type { ProfileSyscall, SeccompProfile } from "../types.ts";
 import type { ReportFinding } from "./findings.ts";
 
-const MAX_KERNEL_ERRNO = 4095;
+/** libseccomp refuses 4095, the greatest errno of the kernel. */
+const MAX_ERRNO = 4094;
+const ERRNO_BITS = 0xffff;
 const NOTIFY = "SCMP_ACT_NOTIFY";
 
 /** Reports what is odd about the default action and each entry. */
@@ -83,7 +85,10 @@ function lintErrno(
   if (errno === undefined) return;
   if (!hasErrno(action)) {
     report(path, "errno-without-use", "warning", `${action.slice(0, 64)} has no errno: crun refuses it`);
-  } else if (action === "SCMP_ACT_ERRNO" && errno > MAX_KERNEL_ERRNO) {
-    report(path, "errno-too-large", "warning", `the kernel gives no errno above ${MAX_KERNEL_ERRNO}`);
+  } else if (errno > ERRNO_BITS) {
+    const message = `only the low 16 bits of an errno count, which are ${errno % (ERRNO_BITS + 1)}`;
+    report(path, "errno-too-large", "warning", message);
+  } else if (action === "SCMP_ACT_ERRNO" && errno > MAX_ERRNO) {
+    report(path, "errno-too-large", "warning", `libseccomp takes no errno above ${MAX_ERRNO}`);
   }
 }

@@ -62,7 +62,7 @@ export type ProfileLintCode =
   | "no-names"
   /** An errno on an action that has none, which crun refuses. */
   | "errno-without-use"
-  /** An errno above 4095, to which the kernel cuts it. */
+  /** An errno above 4094, which libseccomp refuses, or of more than 16 bits, of which the low ones count. */
   | "errno-too-large"
   /** A number that programs reading JSON into doubles change. */
   | "unsafe-number"

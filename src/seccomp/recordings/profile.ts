@@ -41,8 +41,8 @@ export function profileFromRecordings(
   options: ProfileFromRecordingsOptions = {},
 ): LinuxSeccomp {
   const { also = [], defaultAction = "SCMP_ACT_ERRNO", defaultErrnoRet = 38 } = options;
-  if (!Number.isInteger(defaultErrnoRet) || defaultErrnoRet < 1 || defaultErrnoRet > 4095) {
-    throw new RangeError(`defaultErrnoRet must be a whole number from 1 to 4095, got ${defaultErrnoRet}`);
+  if (!Number.isInteger(defaultErrnoRet) || defaultErrnoRet < 1 || defaultErrnoRet > 4094) {
+    throw new RangeError(`defaultErrnoRet must be a whole number from 1 to 4094, got ${defaultErrnoRet}`);
   }
   const architectures = [...new Set(recordings.flatMap((recording) => recording.architectures))].sort();
   for (const name of architectures) {

@@ -121,11 +121,17 @@ describe("lintProfile", () => {
       [[{ ...ALLOW, names: ["sockett"] }], [`warning unknown-syscall ${RULE}['names'][0]`]],
       [[{ ...ALLOW, errnoRet: 1 }], [`warning errno-without-use ${RULE}['errnoRet']`]],
       [
-        [{ ...deny, errnoRet: 4096 }],
+        [{ ...deny, errnoRet: 4095 }],
         [`error filter-invalid ${RULE}`, `warning errno-too-large ${RULE}['errnoRet']`],
       ],
-      [[{ ...deny, errnoRet: 4095 }], [`error filter-invalid ${RULE}`]],
       [[{ ...deny, errnoRet: 4094 }], []],
+      // Of 16 bits, the low ones count.
+      [[{ ...deny, errnoRet: 65536 + 5 }], [`warning errno-too-large ${RULE}['errnoRet']`]],
+      [
+        [{ ...deny, action: "SCMP_ACT_TRACE", errnoRet: 65536 + 4095 }],
+        [`warning errno-too-large ${RULE}['errnoRet']`],
+      ],
+      [[{ ...deny, action: "SCMP_ACT_TRACE", errnoRet: 65535 }], []],
       [[{ names: ["write"], action: "SCMP_ACT_NOTIFY" }], [`error notify-refused ${RULE}['names'][0]`]],
     ];
     for (const [rules, lines] of table) assert.deepEqual(await lint(profile(rules)), lines);
