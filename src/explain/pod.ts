@@ -55,6 +55,10 @@ export interface PodSubject {
   readonly runtimeClassName?: string;
   readonly seccompProfile?: PodSeccompProfile;
   readonly imagePullSecrets: readonly string[];
+  /** Whether it shares the machine's network, processes or System V IPC. */
+  readonly hostNetwork: boolean;
+  readonly hostPID: boolean;
+  readonly hostIPC: boolean;
   readonly images: readonly PodImage[];
   readonly containers: readonly SubjectContainer[];
   /** Of the Pod as a whole. */
@@ -94,6 +98,9 @@ export function readPod(pod: unknown): PodSubject {
     imagePullSecrets: entriesOf(spec, "imagePullSecrets").map(
       ({ fields, path }) => textIn(fields, "name", path) ?? "",
     ),
+    hostNetwork: flagIn(spec, "hostNetwork", "spec") ?? false,
+    hostPID: flagIn(spec, "hostPID", "spec") ?? false,
+    hostIPC: flagIn(spec, "hostIPC", "spec") ?? false,
     images,
     containers: containersIn(spec),
     asks: podAsks(spec, images),
