@@ -58,6 +58,8 @@ export type NodeRuntime = CrioRuntime | ContainerdNodeRuntime;
 export interface NodeConfig {
   readonly runtime: NodeRuntime;
   readonly kubelet: KubeletConfig;
+  /** Variables of the kubelet; its service usually has no `HOME`. Default none. */
+  readonly kubeletEnv?: DaemonEnvironment;
   /** Of the cluster; a node's files do not have them. */
   readonly runtimeClasses: RuntimeClasses;
   /** Everything that is read later: by the node's own absolute paths, and nothing outside its root. */

@@ -1,0 +1,298 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  lookUpNodeCredentials,
+  type NodeCredentialsOptions,
+  nodeCredentials,
+} from "../../../src/config/node/credentials.ts";
+import { namespacedAuthPath } from "../../../src/config/node/runtime-credentials.ts";
+import type { NodeConfig } from "../../../src/config/node.ts";
+import { parsePullSecrets } from "../../../src/oci/credentials/pull-secret.ts";
+import { containerdNode, crioNode, kubeletOf, type RootFiles, withRoot } from "./node-root.ts";
+
+const SECRET = "s3cret-that-no-step-may-show";
+
+/** A file of credentials, by key; each user is named for where it stands. */
+function authFile(entries: Record<string, string>): string {
+  const auths = Object.entries(entries).map(([key, user]) => [
+    key,
+    { auth: Buffer.from(`${user}:${SECRET}`).toString("base64") },
+  ]);
+  return JSON.stringify({ auths: Object.fromEntries(auths) });
+}
+
+function secrets(entries: Record<string, string>): ReturnType<typeof parsePullSecrets> {
+  const text = Buffer.from(authFile(entries)).toString("base64");
+  return parsePullSecrets([{ type: "kubernetes.io/dockerconfigjson", data: { ".dockerconfigjson": text } }]);
+}
+
+/** The user that is used, or the outcome; and no secret in what is told. */
+async function userOf(node: NodeConfig, name: string, options: NodeCredentialsOptions = {}): Promise<string> {
+  const lookup = await lookUpNodeCredentials(node, name, options);
+  assert.ok(!JSON.stringify(lookup).includes(SECRET));
+  assert.ok(!JSON.stringify(lookup).includes(Buffer.from(SECRET).toString("base64").slice(3, 12)));
+  const slash = name.indexOf("/");
+  const request = { repository: name.slice(slash + 1) };
+  try {
+    const credentials = await nodeCredentials(node, options)(name.slice(0, slash), request);
+    assert.equal(lookup.kind, credentials ? "found" : "none");
+    return credentials && "username" in credentials ? String(credentials.username) : lookup.kind;
+  } catch (error) {
+    assert.ok(lookup.kind === "unknown" || lookup.kind === "failed", String(error));
+    return lookup.kind;
+  }
+}
+
+const GLOBAL = { "/etc/crio/crio.conf": '[crio.image]\nglobal_auth_file = "/x/../../g.json"\n' };
+
+describe("credentials of the kubelet", () => {
+  test("pull secrets come first, then the kubelet's own file, then the runtime's", async () => {
+    const inside = {
+      "/var/lib/kubelet/config.json": authFile({ "quay.io": "kubelet", "only.example": "kubelet" }),
+      "/root/.config/containers/auth.json": authFile({ "quay.io": "runtime", "run.example": "runtime" }),
+    };
+    await withRoot({ inside }, async (root) => {
+      const node = await crioNode(root);
+      const pullSecrets = secrets({ "quay.io": "secret" });
+      assert.equal(await userOf(node, "quay.io/a", { pullSecrets }), "secret");
+      assert.equal(await userOf(node, "quay.io/a"), "kubelet");
+      assert.equal(await userOf(node, "only.example/a", { pullSecrets }), "kubelet");
+      assert.equal(await userOf(node, "run.example/a", { pullSecrets }), "runtime");
+      assert.equal(await userOf(node, "else.example/a", { pullSecrets }), "none");
+      const lookup = await lookUpNodeCredentials(node, "quay.io/a", { pullSecrets });
+      assert.deepEqual(lookup, {
+        kind: "found",
+        first: { by: "pull-secret", key: "quay.io", outcome: "found", user: true },
+        others: [
+          {
+            by: "kubelet-file",
+            path: "/var/lib/kubelet/config.json",
+            outcome: "found",
+            key: "quay.io",
+            user: true,
+          },
+        ],
+        steps: lookup.steps,
+      });
+    });
+  });
+
+  test("its file is the first of the root that can be read, links followed inside", async () => {
+    const broken = { "/var/lib/kubelet/config.json": `{"auths":{"quay.io":{"auth":"!"}}}` };
+    const inside = {
+      ...broken,
+      "/config.json": "->$TOP/config.json",
+      "/.docker/config.json": "->../../k.json",
+      "/k.json": authFile({ "quay.io": "inside" }),
+      "/var/lib/kubelet/.dockercfg": '{"quay.io":{"username":"old","password":"p"}}',
+    };
+    const outside = {
+      "/k.json": authFile({ "quay.io": "leaked" }),
+      "/config.json": authFile({ "quay.io": "leaked" }),
+    };
+    await withRoot({ inside, outside }, async (root) => {
+      const node = await containerdNode(root);
+      assert.equal(await userOf(node, "quay.io/a"), "inside");
+      const { steps } = await lookUpNodeCredentials(node, "quay.io/a");
+      assert.deepEqual(
+        steps.map((step) => ("path" in step ? `${step.path} ${step.outcome}` : step.by)),
+        ["/var/lib/kubelet/config.json broken", "/config.json missing", "/.docker/config.json found"],
+      );
+    });
+    const legacy = { ...inside, "/.docker/config.json": "[]" };
+    await withRoot({ inside: legacy, outside }, async (root) => {
+      assert.equal(await userOf(await containerdNode(root), "quay.io/a"), "old");
+    });
+  });
+
+  test("its home folder and its own folder are where it says", async () => {
+    const inside = {
+      "/k/config.json": authFile({ "a.example": "own" }),
+      "/h/.docker/config.json": authFile({ "a.example": "home" }),
+    };
+    await withRoot({ inside }, async (root) => {
+      const kubelet = kubeletOf({ rootDir: { value: "/k" } });
+      assert.equal(await userOf(await containerdNode(root, { kubelet }), "a.example/x"), "own");
+      const node = { ...(await containerdNode(root)), kubeletEnv: { HOME: "/h" } };
+      assert.equal(await userOf(node, "a.example/x"), "home");
+      assert.equal(await userOf(await containerdNode(root), "a.example/x"), "none");
+    });
+  });
+
+  test("programs of its providers are named, not run, and leave it open where nothing came before", async () => {
+    const origin = { file: "/u", line: 1, column: 1 };
+    const kubelet = kubeletOf({
+      imageCredentialProviderConfig: { value: "/p.yaml", origin },
+      imageCredentialProviderBinDir: { value: "/bin/p" },
+    });
+    const inside = { "/run/containers/0/auth.json": authFile({ "quay.io": "runtime" }) };
+    await withRoot({ inside }, async (root) => {
+      const node = await crioNode(root, { kubelet });
+      assert.equal(await userOf(node, "quay.io/a"), "unknown");
+      assert.equal(await userOf(node, "quay.io/a", { pullSecrets: secrets({ "quay.io": "s" }) }), "s");
+      const { steps } = await lookUpNodeCredentials(node, "quay.io/a");
+      assert.deepEqual(
+        steps.find(({ by }) => by === "kubelet-provider"),
+        { by: "kubelet-provider", path: "/p.yaml", folder: "/bin/p", outcome: "not-run", origin },
+      );
+      await assert.rejects(async () => nodeCredentials(node)("quay.io", { repository: "a" }), {
+        code: "ERR_OCI_CREDENTIAL_HELPER",
+      });
+    });
+  });
+});
+
+describe("credentials of CRI-O", () => {
+  test("the file of the namespace goes before the global one, which goes before root's", async () => {
+    const path = namespacedAuthPath("/etc/crio/auth", "team", "docker.io/library/busybox");
+    // The hash is what sha256sum says of the name.
+    const hash = "9d1e243a370d796821703defb72f477f8800c4321c055b247a9664a352d86046";
+    assert.equal(path, `/etc/crio/auth/team-${hash}.json`);
+    const inside = {
+      ...GLOBAL,
+      "/g.json": authFile({ "docker.io": "global" }),
+      [path]: authFile({ "docker.io": "namespace" }),
+      "/root/.docker/config.json": authFile({ "docker.io": "root", "quay.io": "root" }),
+    };
+    const outside = { "/g.json": authFile({ "docker.io": "leaked" }) };
+    await withRoot({ inside, outside }, async (root) => {
+      const node = await crioNode(root);
+      const name = "docker.io/library/busybox";
+      assert.equal(await userOf(node, name, { namespace: "team" }), "namespace");
+      assert.equal(await userOf(node, name, { namespace: "team", image: "busybox:1" }), "namespace");
+      assert.equal(await userOf(node, name, { namespace: "team", image: "quay.io/busybox" }), "global");
+      assert.equal(await userOf(node, name, { namespace: "other" }), "global");
+      assert.equal(await userOf(node, name), "global");
+      // A file that is named is looked at alone.
+      assert.equal(await userOf(node, "quay.io/a"), "none");
+      await assert.rejects(lookUpNodeCredentials(node, name, { namespace: "../x" }), TypeError);
+      await assert.rejects(lookUpNodeCredentials(node, `${name}:1`), TypeError);
+    });
+  });
+
+  test("the file of a namespace that cannot be read fails the pull", async () => {
+    const path = namespacedAuthPath("/etc/crio/auth", "team", "quay.io/a");
+    for (const inside of [{ [`${path}/x`]: "" }, { [path]: "{" }] as RootFiles[]) {
+      const files = { ...inside, "/root/.docker/config.json": authFile({ "quay.io": "root" }) };
+      await withRoot({ inside: files }, async (root) => {
+        const node = await crioNode(root);
+        assert.equal(await userOf(node, "quay.io/a", { namespace: "team" }), "failed");
+        await assert.rejects(
+          async () => nodeCredentials(node, { namespace: "team" })("quay.io", { repository: "a" }),
+          { code: "ERR_OCI_AUTH_FILE_INVALID" },
+        );
+        assert.equal(await userOf(node, "quay.io/a"), "root");
+      });
+    }
+  });
+
+  test("root's files are those of the root, with links and variables inside it", async () => {
+    const inside = {
+      "/run/containers/0/auth.json": "->../../../../../a.json",
+      "/a.json": authFile({ "quay.io": "run" }),
+      "/x/containers/auth.json": authFile({ "quay.io": "runtime-dir" }),
+      "/home/y/.config/containers/auth.json": authFile({ "home.example": "home" }),
+      "/root/.dockercfg": '{"old.example":{"auth":"b2xkOnA="}}',
+    };
+    const outside = { "/a.json": authFile({ "quay.io": "leaked" }) };
+    await withRoot({ inside, outside }, async (root) => {
+      const node = await crioNode(root);
+      assert.equal(await userOf(node, "quay.io/a"), "run");
+      assert.equal(await userOf(node, "old.example/a"), "old");
+      assert.equal(await userOf(node, "home.example/a"), "none");
+      const other = await crioNode(root, { env: { XDG_RUNTIME_DIR: "/x", HOME: "/home/y" } });
+      assert.equal(await userOf(other, "quay.io/a"), "runtime-dir");
+      assert.equal(await userOf(other, "home.example/a"), "home");
+      const gone = await crioNode(root, { env: { XDG_RUNTIME_DIR: "/gone" } });
+      assert.equal(await userOf(gone, "quay.io/a"), "none");
+    });
+  });
+
+  test("helpers are named, and run only by who is given", async () => {
+    const inside = {
+      "/run/containers/0/auth.json": '{"credHelpers":{"h.example":"ecr-login"}}',
+      "/root/.docker/config.json": authFile({ "h.example": "root", "quay.io": "root" }),
+      "/etc/containers/registries.conf": 'credential-helpers = ["containers-auth.json", "last"]\n',
+    };
+    await withRoot({ inside }, async (root) => {
+      const node = await crioNode(root);
+      assert.equal(await userOf(node, "h.example/a"), "unknown");
+      const { steps } = await lookUpNodeCredentials(node, "h.example/a");
+      assert.deepEqual(
+        steps.find((step) => step.by === "cri-o" && step.kind === "helper"),
+        {
+          by: "cri-o",
+          of: "search",
+          kind: "helper",
+          helper: "ecr-login",
+          server: "h.example",
+          path: "/run/containers/0/auth.json",
+          outcome: "not-run",
+        },
+      );
+      // Found before the helper is asked that comes last; else it decides.
+      assert.equal(await userOf(node, "quay.io/a"), "root");
+      assert.equal(await userOf(node, "else.example/a"), "unknown");
+      const asked: string[] = [];
+      const answer = JSON.stringify({ Username: "helper", Secret: SECRET });
+      const run: NodeCredentialsOptions["run"] = async ({ name, input }) => {
+        asked.push(`${name} ${input}`);
+        return { kind: "ended", exitCode: 0, stdout: Buffer.from(answer) };
+      };
+      assert.equal(await userOf(node, "h.example/a", { run }), "helper");
+      assert.equal(await userOf(node, "else.example/a", { run }), "helper");
+      assert.deepEqual([...new Set(asked)], ["ecr-login h.example", "last else.example"]);
+      const missing = async (): Promise<{ kind: "missing" }> => ({ kind: "missing" });
+      assert.equal(await userOf(node, "else.example/a", { run: missing }), "failed");
+    });
+  });
+});
+
+describe("credentials of containerd", () => {
+  const MAIN = "/etc/containerd/config.toml";
+  const text = `version = 2
+[plugins."io.containerd.grpc.v1.cri".registry.configs."registry-1.docker.io".auth]
+username = "hub"
+password = "${SECRET}"
+[plugins."io.containerd.grpc.v1.cri".registry.configs."a.example:5000".auth]
+identitytoken = "${SECRET}"
+[plugins."io.containerd.grpc.v1.cri".registry.configs."b.example".auth]
+auth = "no base64"
+`;
+
+  test("its table is by host, up to the release that has none", async () => {
+    await withRoot({ inside: { [MAIN]: text } }, async (root) => {
+      const node = await containerdNode(root, { release: "1.7" });
+      assert.equal(await userOf(node, "docker.io/library/busybox"), "hub");
+      assert.equal(await userOf(node, "a.example/x"), "none");
+      assert.equal(await userOf(node, "b.example/x"), "failed");
+      const found = await lookUpNodeCredentials(node, "a.example:5000/x");
+      assert.deepEqual(found.steps.at(-1), {
+        by: "containerd",
+        key: "a.example:5000",
+        origin: { file: MAIN, line: 5, column: Number(text.split("\n")[4]?.indexOf("auth]")) + 1 },
+        outcome: "found",
+        user: false,
+      });
+      const newer = await containerdNode(root, { release: "2.3" });
+      assert.equal(await userOf(newer, "docker.io/library/busybox"), "none");
+      const { steps } = await lookUpNodeCredentials(newer, "docker.io/library/busybox");
+      assert.equal(steps.at(-1)?.outcome, "not-read");
+      assert.equal(await userOf(await containerdNode(root, { release: "2.2" }), "docker.io/x"), "hub");
+    });
+  });
+
+  test("an abort ends the look-up with its reason", async () => {
+    await withRoot({ inside: { [MAIN]: text } }, async (root) => {
+      const reason = new Error("stop");
+      const signal = AbortSignal.abort(reason);
+      for (const node of [await containerdNode(root), await crioNode(root)]) {
+        await assert.rejects(lookUpNodeCredentials(node, "docker.io/x", { signal }), reason);
+        await assert.rejects(
+          async () => nodeCredentials(node)("docker.io", { repository: "x", signal }),
+          reason,
+        );
+      }
+    });
+  });
+});
