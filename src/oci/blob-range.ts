@@ -51,6 +51,7 @@ export async function* fetchRangeFromRepository(
         at += chunk.byteLength;
         if (at > end) throw new CoreError("ERR_SIZE_MISMATCH", `${digest}: more than the part asked for`);
         yield chunk;
+        signal?.throwIfAborted();
       }
       if (at < end) throw new CoreError("ERR_SIZE_MISMATCH", `${digest}: less than the part asked for`);
     } catch (error) {
@@ -59,7 +60,7 @@ export async function* fetchRangeFromRepository(
       if (attempt >= policy.attempts || at >= end) throw error;
       await delay(backoffMs(attempt + 1, policy), { signal });
     } finally {
-      answer.body.on("error", () => {}).destroy();
+      answer.body.destroy();
     }
   }
 }

@@ -57,7 +57,7 @@ export async function* readBlob({
       if (attempt >= policy.attempts || delivered >= size) throw error;
       await delay(backoffMs(attempt + 1, policy), { signal });
     } finally {
-      answer.body.on("error", () => {}).destroy();
+      answer.body.destroy();
     }
   }
 }

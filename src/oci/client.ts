@@ -233,12 +233,12 @@ export function createClient(options: ClientOptions = {}): Client {
       const answer = await sendRequest({
         ...request,
         dispatcher: agent,
+        ownConnection: dispatcher === undefined,
         headersTimeoutMs,
         bodyTimeoutMs,
         minBytesPerSecond,
       });
-      if (answer.body.closed) release();
-      else answer.body.once("close", release);
+      answer.body.onClose(release);
       return answer;
     } catch (error) {
       release();

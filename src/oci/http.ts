@@ -9,13 +9,16 @@ import type { Dispatcher } from "undici";
 import type { ByteStream } from "../core/bytes.ts";
 import { isLadingError } from "../core/errors.ts";
 import { type BodyPace, paced } from "./body-pace.ts";
+import { dispatchRequest } from "./dispatch.ts";
 import { OciError } from "./errors.ts";
-import { request as undiciRequest } from "./undici/index.ts";
+import type { HttpBody } from "./http-body.ts";
 import { displayUrl } from "./url.ts";
 
 /** A request to one URL. */
 export interface HttpRequest {
   dispatcher: Dispatcher;
+  /** Whether the dispatcher is lading's own, and none that a caller gave. */
+  ownConnection: boolean;
   method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   url: URL;
   headers: Readonly<Record<string, string | string[]>>;
@@ -36,8 +39,7 @@ export interface HttpAnswer {
   readonly url: URL;
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** As sent: never decoded. Breaking out of the iteration closes the connection. */
-  readonly body: Readable;
+  readonly body: HttpBody;
   /** How fast {@link readBody} has the body come; absent: at any pace. */
   readonly pace?: BodyPace;
 }
@@ -51,8 +53,8 @@ const MAX_DISCARD_MS = 2000;
  * @throws {OciError} `ERR_OCI_NETWORK` when there is no answer.
  */
 export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
-  const { dispatcher, method, url, headers, body, signal, headersTimeoutMs, bodyTimeoutMs } = request;
-  const { minBytesPerSecond } = request;
+  const { dispatcher, ownConnection, method, url, headers, body, signal } = request;
+  const { headersTimeoutMs, bodyTimeoutMs, minBytesPerSecond } = request;
   signal?.throwIfAborted();
   const source: { failure?: { error: unknown } } = {};
   const content =
@@ -60,18 +62,22 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
       ? body
       : Readable.from(watched(body, source), { objectMode: false });
   try {
-    const answer = await undiciRequest(url, {
-      dispatcher,
-      method,
-      headers: { ...headers },
-      body: content ?? null,
-      signal: signal ?? null,
-      // Without this a connection serves no other request after a HEAD.
-      reset: false,
-      headersTimeout: headersTimeoutMs,
-      bodyTimeout: bodyTimeoutMs,
+    const answer = await dispatchRequest(dispatcher, {
+      options: {
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method,
+        headers: { ...headers },
+        body: content ?? null,
+        // Without this a connection serves no other request after a HEAD.
+        reset: false,
+        headersTimeout: headersTimeoutMs,
+        bodyTimeout: bodyTimeoutMs,
+      },
+      signal,
+      ownConnection,
     });
-    const head = { method, url, status: answer.statusCode, headers: answer.headers, body: answer.body };
+    const head = { method, url, ...answer };
     return minBytesPerSecond > 0 ? { ...head, pace: { minBytesPerSecond, windowMs: bodyTimeoutMs } } : head;
   } catch (error) {
     throw source.failure ? source.failure.error : requestError(error, request);
@@ -97,8 +103,7 @@ export async function* readBody(
   signal?: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void> {
   try {
-    const body = answer.body as AsyncIterable<Uint8Array>;
-    yield* answer.pace ? paced(body, answer.pace) : body;
+    yield* answer.pace ? paced(answer.body, answer.pace) : answer.body;
   } catch (error) {
     throw requestError(error, { method: answer.method, url: answer.url, signal });
   }
@@ -137,13 +142,12 @@ export function headerLines({ headers }: Pick<HttpAnswer, "headers">, name: stri
 /** Lets go of an answer: reads on where little is left, so that the connection can serve again, else breaks it. */
 export async function discardBody(answer: HttpAnswer): Promise<void> {
   const { body, method } = answer;
-  body.on("error", () => {});
   const length = Number(headerOf(answer, "content-length") ?? Number.NaN);
   if (method === "HEAD" || length <= MAX_DISCARD_BYTES) {
     const timer = setTimeout(() => body.destroy(), MAX_DISCARD_MS);
     try {
       let left = MAX_DISCARD_BYTES;
-      for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      for await (const chunk of body) {
         left -= chunk.byteLength;
         if (left < 0) break;
       }

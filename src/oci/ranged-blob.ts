@@ -105,7 +105,7 @@ async function readPart(
       if (attempt >= policy.attempts || signal?.aborted || !isTransient(error)) throw error;
       await delay(backoffMs(attempt + 1, policy), { signal });
     } finally {
-      answer.body.on("error", () => {}).destroy();
+      answer.body.destroy();
     }
   }
 }

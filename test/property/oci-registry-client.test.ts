@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { Readable } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isLadingError } from "../../src/core/errors.ts";
 import { resolveEndpoint } from "../../src/oci/endpoint.ts";
 import type { HttpAnswer } from "../../src/oci/http.ts";
+import { createBody } from "../../src/oci/http-body.ts";
 import { readTextList } from "../../src/oci/pages.ts";
 import { firstBytes, holdBack, inPieces } from "../../src/oci/push-content.ts";
 import { parseRateLimit } from "../../src/oci/rate-limit.ts";
@@ -20,7 +20,10 @@ function check<T extends [unknown, ...unknown[]]>(
 
 function answer(headers: HttpAnswer["headers"], body = ""): HttpAnswer {
   const url = new URL("http://127.0.0.1:1/v2/");
-  return { method: "GET", url, status: 200, headers, body: Readable.from([Buffer.from(body)]) };
+  const feed = createBody({ declaredLength: undefined, pause() {}, resume() {}, leave() {} });
+  feed.add(Buffer.from(body));
+  feed.end();
+  return { method: "GET", url, status: 200, headers, body: feed.body };
 }
 
 async function* chunksOf(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array, void> {

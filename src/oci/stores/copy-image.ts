@@ -121,9 +121,11 @@ export async function copyImage(
       tell({ kind: "started", descriptor, doneBytes, totalBytes });
       reading.stream = source.fetch(descriptor, { signal: inner });
       for await (const chunk of unchanged(reading.stream)) {
+        // The target may give back the memory of a chunk that it has taken.
+        const { byteLength } = chunk;
         yield chunk;
-        reading.sent += chunk.byteLength;
-        doneBytes += chunk.byteLength;
+        reading.sent += byteLength;
+        doneBytes += byteLength;
         if (reading.sent - told < PROGRESS_BYTES) continue;
         told = reading.sent;
         tell({ kind: "progress", descriptor, bytes: reading.sent, doneBytes, totalBytes });

@@ -14,11 +14,15 @@ import {
 } from "../../core/digest.ts";
 import { CoreError } from "../../core/errors.ts";
 import { abortableStream, type SignalOptions } from "../../core/signal.ts";
+import { allocateOwned, giveBack, isOwned } from "../owned-memory.ts";
 import { assertProven, proofOf, type StreamProof, unchanged } from "../proven-stream.ts";
 import { withFileErrors } from "./files.ts";
 
 /** Bytes per call of the system: large enough that calls cost nothing, small enough to stay in the cache. */
 const PIECE_BYTES = 1024 * 1024;
+
+/** Pieces of this length are worth a call of the system of their own. */
+const MIN_DIRECT_BYTES = 256 * 1024;
 
 /** Longest write. */
 const MAX_WRITE_BYTES = 2 ** 30;
@@ -30,7 +34,8 @@ export type SizedExpectation = ContentExpectation & { size: number };
  * Writes content to a new file, and fails unless size and digest are the expected ones.
  *
  * The bytes are copied before they are hashed, and what was hashed is written: a source may use its buffers again. Only
- * a stream that proves what it is was hashed already. One write is under way while the next piece is collected.
+ * a stream that proves what it is was hashed already; large pieces of it are written from where they are, and given back.
+ * One write is under way while the next piece is collected.
  *
  * @throws {CoreError} `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH`.
  * @throws {OciError} `ERR_OCI_FILE`. An error of the source comes out unchanged.
@@ -50,24 +55,27 @@ export async function writeVerified(
   let proof: StreamProof | undefined;
   let digester: Digester | undefined;
   const capacity = Math.max(1, Math.min(PIECE_BYTES, expected.size));
-  let collecting = Buffer.allocUnsafeSlow(capacity);
+  let collecting: Buffer<ArrayBuffer> | undefined;
   let other: Buffer<ArrayBuffer> | undefined;
   let filled = 0;
   let position = 0;
   let writing: Promise<void> = Promise.resolve();
-  const flush = async (): Promise<void> => {
-    const piece = collecting.subarray(0, filled);
-    digester?.update(piece);
-    // Only one write at a time: when this wait is over the other buffer is free.
+  /** Begins a write; only one is under way at a time. */
+  const write = async (piece: Uint8Array, done: () => void): Promise<void> => {
     await writing;
-    writing = writeAll(handle, piece, position);
+    writing = writeAll(handle, piece, position).then(done);
     // Its failure is seen at the next wait; until then it must not count as one that nobody handles.
     writing.catch(() => {});
-    position += filled;
+    position += piece.byteLength;
+  };
+  const flush = async (full: Buffer<ArrayBuffer>): Promise<void> => {
+    const piece = full.subarray(0, filled);
+    digester?.update(piece);
+    collecting = undefined;
     filled = 0;
-    const free = other ?? Buffer.allocUnsafeSlow(capacity);
-    other = collecting;
-    collecting = free;
+    await write(piece, () => {
+      other = full;
+    });
   };
   try {
     for await (const chunk of abortableStream(unchanged(content), signal)) {
@@ -81,15 +89,22 @@ export async function writeVerified(
           `${expected.digest}: more than the expected ${expected.size} bytes`,
         );
       }
+      if (proof && chunk.byteLength >= MIN_DIRECT_BYTES && isOwned(chunk)) {
+        if (collecting && filled > 0) await flush(collecting);
+        await write(chunk, () => giveBack(chunk));
+        continue;
+      }
       for (let at = 0; at < chunk.byteLength; ) {
+        collecting ??= other ?? Buffer.allocUnsafeSlow(capacity);
+        other = undefined;
         const taken = Math.min(chunk.byteLength - at, capacity - filled);
         collecting.set(taken === chunk.byteLength ? chunk : chunk.subarray(at, at + taken), filled);
         filled += taken;
         at += taken;
-        if (filled === capacity) await flush();
+        if (filled === capacity) await flush(collecting);
       }
     }
-    if (filled > 0) await flush();
+    if (collecting && filled > 0) await flush(collecting);
   } finally {
     // The file must not be closed under a write.
     await writing.catch(() => {});
@@ -161,7 +176,7 @@ export async function* readRange(
 
 async function readPiece(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
   return withFileErrors(async () => {
-    const buffer = Buffer.allocUnsafeSlow(length);
+    const buffer = allocateOwned(length);
     let filled = 0;
     while (filled < length) {
       const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled);

@@ -5,8 +5,8 @@
  */
 // In this order, since it is the order in which modules are evaluated.
 import { restoreFetch } from "./before.ts";
-import { Agent, request } from "./package.ts";
+import { Agent } from "./package.ts";
 
 restoreFetch();
 
-export { Agent, request };
+export { Agent };

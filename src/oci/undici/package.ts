@@ -3,4 +3,4 @@
  *
  * @module
  */
-export { Agent, request } from "undici";
+export { Agent } from "undici";
