@@ -28,7 +28,7 @@ export interface NodeAnswers {
   /** Where a reference is pulled from. */
   sources(reference: Reference, options: SignalOptions): Promise<PullSources>;
   /** Where credentials for a pull of a reference of a place are looked for; no step holds a secret. */
-  credentials(reference: Reference, pod: PodSubject, options: SignalOptions): Promise<readonly Step[]>;
+  credentials(reference: Reference, pod: PodSubject, options: SignalOptions): Promise<CredentialsAnswer>;
   /** Certificates and keys that places to pull from name. */
   readonly certificates: ReadCertificate;
   /** The policy for pods of a namespace; of the node as a whole for an empty one. */
@@ -43,6 +43,13 @@ export interface NodeAnswers {
   readonly featureGates: ReadonlyMap<string, boolean>;
   /** Releases what answering took. */
   close(): Promise<void>;
+}
+
+/** Where credentials were looked for. */
+export interface CredentialsAnswer {
+  readonly steps: readonly Step[];
+  /** Why the runtime cannot read its credentials, which fails a pull from the place. */
+  readonly failure?: string;
 }
 
 /** The handler of a Pod. */

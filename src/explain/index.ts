@@ -6,4 +6,11 @@
  */
 
 export { ExplainError, type ExplainErrorCode, type ExplainErrorOptions } from "./errors.ts";
+export { type ExplainPodOptions, explainPod } from "./explain-pod.ts";
+export type { ExplainOptions } from "./explain-subject.ts";
+export { type FormatExplanationOptions, formatExplanation } from "./format.ts";
+export type { NodeAnswersOptions } from "./node-answers.ts";
+export type { FeatureRequest } from "./pod.ts";
 export { type PodImage, type PullPolicy, podImages } from "./pod-images.ts";
+export { explanationSchema } from "./schema.ts";
+export * from "./trace.ts";

@@ -24,6 +24,7 @@ import type {
   PolicyExplanation,
   PullExplanation,
   SourcesExplanation,
+  Step,
 } from "./trace.ts";
 
 /** What pulling takes. */
@@ -66,9 +67,21 @@ export async function explainPull(candidate: Reference, options: PullOptions): P
     const sources: SourcesExplanation = { kind: "undecided", steps: [], attempts: [] };
     return { explanation: { outcome: undecided(error), reference: text, sources, passedOver: [] } };
   }
-  const sources = await explainSources(found, options);
   if (found.kind === "blocked") {
     const outcome = fails("ErrImagePull", `registry ${found.prefix} is blocked in ${found.origin}`);
+    const sources = { kind: "blocked", steps: stepsOf(found), attempts: [] } as const;
+    return { explanation: { outcome, reference: text, sources, passedOver: [] } };
+  }
+  const attempts: ExplainedAttempt[] = [];
+  for (const attempt of found.attempts) attempts.push(await explainAttempt(attempt, options));
+  const sources: SourcesExplanation = {
+    kind: "allowed",
+    steps: stepsOf(found),
+    attempts: attempts.map(({ explanation }) => explanation),
+  };
+  const [failure] = attempts.map((each) => each.failure);
+  if (failure !== undefined && attempts.every((each) => each.failure !== undefined)) {
+    const outcome = fails("ErrImagePull", failure);
     return { explanation: { outcome, reference: text, sources, passedOver: [] } };
   }
   const decided = await decide(reference, options);
@@ -159,27 +172,31 @@ function policyFailure(error: unknown): Decided {
   };
 }
 
-async function explainSources(found: PullSources, options: PullOptions): Promise<SourcesExplanation> {
-  const steps = found.trace.map(({ what, outcome, why }) => ({ what, outcome, why }));
-  if (found.kind === "blocked") return { kind: "blocked", steps, attempts: [] };
-  const attempts: AttemptExplanation[] = [];
-  for (const attempt of found.attempts) attempts.push(await explainAttempt(attempt, options));
-  return { kind: "allowed", steps, attempts };
+function stepsOf({ trace }: PullSources): Step[] {
+  return trace.map(({ what, outcome, why }) => ({ what, outcome, why }));
+}
+
+interface ExplainedAttempt {
+  readonly explanation: AttemptExplanation;
+  /** Why the runtime gets no further than its own credentials. */
+  readonly failure?: string;
 }
 
 async function explainAttempt(
   { kind, url, reference, reason: why }: PullAttempt,
   { answers, pod, signal }: PullOptions,
-): Promise<AttemptExplanation> {
-  let credentials: AttemptExplanation["credentials"];
+): Promise<ExplainedAttempt> {
+  const place = { kind, url: shownUrl(url), reference: formatReference(reference), why };
   try {
-    credentials = await answers.credentials(reference, pod, { signal });
+    const { steps, failure } = await answers.credentials(reference, pod, { signal });
+    const explanation = { ...place, credentials: steps };
+    return failure === undefined ? { explanation } : { explanation, failure };
   } catch (error) {
     signal?.throwIfAborted();
     const { code, message } = undecided(error);
-    credentials = [{ what: reference.domain, outcome: "failed", why: `${code}: ${message}` }];
+    const step = { what: reference.domain, outcome: "failed", why: `${code}: ${message}` };
+    return { explanation: { ...place, credentials: [step] } };
   }
-  return { kind, url: shownUrl(url), reference: formatReference(reference), why, credentials };
 }
 
 /** Who answered for a reference: what was found out when it was decided on is asked again of nobody. */

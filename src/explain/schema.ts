@@ -4,19 +4,17 @@
  * @see {@link https://json-schema.org/draft-07}
  * @module
  */
+import type { JsonSchema } from "../seccomp/schema.ts";
 import { EXPLANATION_SCHEMA } from "./trace.ts";
 
-/** A schema, as plain data. */
-type Schema = { readonly [keyword: string]: unknown };
-
-const text: Schema = { type: "string" };
-const texts: Schema = { type: "array", items: text };
-const digest: Schema = { type: "string", pattern: "^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}$" };
-const count: Schema = { type: "integer", minimum: 0 };
+const text: JsonSchema = { type: "string" };
+const texts: JsonSchema = { type: "array", items: text };
+const digest: JsonSchema = { type: "string", pattern: "^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}$" };
+const count: JsonSchema = { type: "integer", minimum: 0 };
 
 /** An object with no other members than these; a name that ends in `?` may be absent. */
-function object(members: Readonly<Record<string, Schema>>): Schema {
-  const properties: Record<string, Schema> = {};
+function object(members: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  const properties: Record<string, JsonSchema> = {};
   const required: string[] = [];
   for (const [name, schema] of Object.entries(members)) {
     if (!name.endsWith("?")) required.push(name);
@@ -25,16 +23,16 @@ function object(members: Readonly<Record<string, Schema>>): Schema {
   return { type: "object", properties, required, additionalProperties: false };
 }
 
-function list(items: Schema): Schema {
+function list(items: JsonSchema): JsonSchema {
   return { type: "array", items };
 }
 
-function ref(name: string): Schema {
+function ref(name: string): JsonSchema {
   return { $ref: `#/definitions/${name}` };
 }
 
 const runs = object({ kind: { const: "runs" } });
-const reason: Schema = {
+const reason: JsonSchema = {
   enum: [
     "InvalidImageName",
     "ErrImagePull",
@@ -46,8 +44,8 @@ const reason: Schema = {
 };
 const failure = { kind: { const: "fails" }, reason, message: text };
 const undecidedStep = { kind: { const: "undecided" }, code: text, message: text };
-const pullPolicy: Schema = { enum: ["Always", "IfNotPresent", "Never"] };
-const container: Schema = { enum: ["init-container", "container", "ephemeral-container"] };
+const pullPolicy: JsonSchema = { enum: ["Always", "IfNotPresent", "Never"] };
+const container: JsonSchema = { enum: ["init-container", "container", "ephemeral-container"] };
 
 const policyFile = { "file?": text, steps: list(ref("step")) };
 const policyDecision = {
@@ -66,9 +64,11 @@ const lookedAt = {
   location: text,
   "origin?": text,
 };
-const errorClass: Schema = { enum: ["policy-format", "policy-requirement", "invalid-signature", "other"] };
+const errorClass: JsonSchema = {
+  enum: ["policy-format", "policy-requirement", "invalid-signature", "other"],
+};
 
-const definitions: Readonly<Record<string, Schema>> = {
+const definitions: Readonly<Record<string, JsonSchema>> = {
   outcome: { oneOf: [runs, object(failure), object(undecidedStep)] },
   problem: { oneOf: [object({ ...failure, path: text }), object({ ...undecidedStep, path: text })] },
   step: object({ what: text, outcome: text, why: text }),
@@ -200,7 +200,7 @@ const definitions: Readonly<Record<string, Schema>> = {
  * Within one version of the form (`lading.explain/v1`) members are added at most; a schema of an earlier lading then
  * refuses the new ones.
  */
-export const explanationSchema: Schema = {
+export const explanationSchema: JsonSchema = {
   $schema: "http://json-schema.org/draft-07/schema#",
   title: "What a node decides about a Pod",
   ...object({

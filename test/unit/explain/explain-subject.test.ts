@@ -290,6 +290,17 @@ test("one error of any answer is an undecided step or a rejection, and never run
   });
 });
 
+test("credentials that the runtime cannot read fail the pull", async () => {
+  const registries = fakeRegistries();
+  await pushImage(registries.store(NAME), "1");
+  const change = {
+    credentials: async () => ({ steps: [], failure: "reading JSON file /etc/crio/auth.json" }),
+  };
+  const trace = await explain(podOf(`${NAME}:1`), registries, { change });
+  assert.equal(trace.problems[0]?.kind === "fails" && trace.problems[0].reason, "ErrImagePull");
+  assert.deepEqual(registries.requests, []);
+});
+
 test("a Pod without a handler has no sandbox, and none of its containers starts", async () => {
   const registries = fakeRegistries();
   await pushImage(registries.store(NAME), "1");

@@ -1,0 +1,141 @@
+/**
+ * A node's answers, from its configuration.
+ *
+ * @module
+ */
+import type { CrioNode } from "../config/crio/load.ts";
+import type { NodeCredentialsStep } from "../config/node/credential-steps.ts";
+import { lookUpNodeCredentials, type NodeCredentialsOptions } from "../config/node/credentials.ts";
+import { nodeCertificates, nodeProfiles } from "../config/node/file-access.ts";
+import { nodeHandler } from "../config/node/handler.ts";
+import { nodePolicy, type PolicyCandidate } from "../config/node/policy.ts";
+import { nodePullSources } from "../config/node/pull-sources.ts";
+import { nodeSeccomp } from "../config/node/seccomp.ts";
+import { nodeShortNames } from "../config/node/short-names.ts";
+import { type NodeSignatureSourcesOptions, nodeSignatureSources } from "../config/node/signatures.ts";
+import type { NodeConfig } from "../config/node.ts";
+import type { Origin } from "../config/origin.ts";
+import { referenceName } from "../core/reference.ts";
+import type { CredentialsAnswer, HandlerAnswer, NodeAnswers } from "./answers.ts";
+import { CONTAINERD_CAPABILITIES } from "./capabilities.ts";
+import type { PodSubject } from "./pod.ts";
+import type { Step } from "./trace.ts";
+
+/** What answering for a node takes besides its configuration. */
+export interface NodeAnswersOptions {
+  /** Where credentials are found besides the node's files. Only their names are part of a trace. */
+  credentials?: Pick<NodeCredentialsOptions, "pullSecrets" | "run"> | undefined;
+  /** How web servers with signatures are asked. */
+  signatures?: NodeSignatureSourcesOptions | undefined;
+}
+
+/** What a node answers; to be closed. */
+export function nodeAnswers(
+  node: NodeConfig,
+  { credentials = {}, signatures = {} }: NodeAnswersOptions,
+): NodeAnswers {
+  const { runtime, kubelet } = node;
+  const sources = nodePullSources(node);
+  const signatureSources = nodeSignatureSources(node, signatures);
+  const profiles = nodeProfiles(node);
+  return {
+    runtime: runtime.kind,
+    version: runtime.kind === "cri-o" ? runtime.config.version : runtime.config.release,
+    featureGates: new Map([...kubelet.featureGates].map(([name, { value }]) => [name, value])),
+    handler: async (pod) => handlerAnswer(node, pod),
+    names: (image, { signal }) => nodeShortNames(node, image, { signal }),
+    sources: async (reference, { signal }) => await sources(reference, { signal }),
+    async credentials(reference, { namespace }, { signal }) {
+      const options = { ...credentials, namespace, signal };
+      return credentialsAnswer(await lookUpNodeCredentials(node, referenceName(reference), options));
+    },
+    certificates: nodeCertificates(node),
+    async policy(namespace, { signal }) {
+      const found = await nodePolicy(node, namespace, { signal });
+      if (found.kind === "none") return { kind: "none", why: `${found.runtime} has no policy of signatures` };
+      const { path, policy, checkedAtCreate, candidates } = found;
+      return { kind: "policy", file: path, policy, checkedAtCreate, steps: candidates.map(policyStep) };
+    },
+    signatureSources,
+    async seccomp(handler) {
+      const defaultCapabilities =
+        runtime.kind === "cri-o" ? defaultCapabilitiesOf(runtime) : CONTAINERD_CAPABILITIES;
+      return { ...nodeSeccomp(node, handler), defaultCapabilities };
+    },
+    async file(path, options) {
+      return (await profiles(path, options)) ?? undefined;
+    },
+    async close() {
+      await Promise.all(signatureSources.map((source) => source.close()));
+    },
+  };
+}
+
+function defaultCapabilitiesOf({ config }: CrioNode): readonly string[] {
+  return config.runtime.default_capabilities.value;
+}
+
+function handlerAnswer(node: NodeConfig, pod: PodSubject): HandlerAnswer {
+  const { annotations, runtimeClassName, hostNetwork, hostPID, hostIPC } = pod;
+  const found = nodeHandler(node, {
+    metadata: { annotations: Object.fromEntries(annotations) },
+    spec: { runtimeClassName, hostNetwork, hostPID, hostIPC },
+  });
+  const { runtimeClass, requested } = found;
+  const steps: Step[] = [];
+  if (runtimeClass === undefined) {
+    steps.push({
+      what: "spec.runtimeClassName",
+      outcome: "not set",
+      why: "the default handler is asked for",
+    });
+  } else {
+    const why =
+      requested === undefined ? "the cluster has no such class" : `its handler is ${quoted(requested)}`;
+    steps.push({
+      what: `runtime class ${quoted(runtimeClass)}`,
+      outcome: requested === undefined ? "missing" : "found",
+      why,
+    });
+  }
+  if (found.kind === "none") {
+    steps.push({ what: "handler", outcome: found.reason, why: found.message });
+    return { kind: "none", message: found.message, steps };
+  }
+  const { name, by, origin } = found;
+  steps.push({ what: `handler ${quoted(name)}`, outcome: `by ${by}`, why: placeOf(origin, "built in") });
+  return { kind: "handler", name, steps };
+}
+
+function policyStep({ path, by, origin, outcome }: PolicyCandidate): Step {
+  return { what: path, outcome, why: origin ? `${by}, ${placeOf(origin, "")}` : by };
+}
+
+function credentialsAnswer(found: Awaited<ReturnType<typeof lookUpNodeCredentials>>): CredentialsAnswer {
+  const steps = found.steps.map(credentialsStep);
+  return found.kind === "failed" ? { steps, failure: found.error.message } : { steps };
+}
+
+function credentialsStep(step: NodeCredentialsStep): Step {
+  const { by, outcome } = step;
+  const has =
+    "user" in step && step.user !== undefined ? (step.user ? "with a user name" : "without a user name") : "";
+  const key = "key" in step && step.key !== undefined ? `the entry ${quoted(step.key)}` : "";
+  const told = "message" in step ? `${step.code}: ${step.message}` : "";
+  const why = [key, has, told].filter((part) => part !== "").join(", ");
+  return { what: `${by} ${whatOf(step)}`.trimEnd(), outcome, why };
+}
+
+function whatOf(step: NodeCredentialsStep): string {
+  if ("helper" in step) return `helper ${quoted(step.helper)} for ${step.server}`;
+  if ("path" in step && step.path !== undefined) return step.path;
+  return "what" in step ? step.what : "";
+}
+
+function placeOf(origin: Origin | undefined, otherwise: string): string {
+  return origin ? `${origin.file}:${origin.line}` : otherwise;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
