@@ -1,6 +1,12 @@
 /** The profile that an annotation names, pulled as CRI-O would, but refusing what CRI-O overlooks. */
 import { createArtifactSource, createRegistry } from "lading/oci";
-import { fetchProfileArtifact, parseProfile, pushProfileArtifact, toRuntimeSpec } from "lading/seccomp";
+import {
+  fetchProfileArtifact,
+  parseProfile,
+  pushProfileArtifact,
+  readProfile,
+  toRuntimeSpec,
+} from "lading/seccomp";
 import { startRegistry } from "lading/testing";
 
 const server = await startRegistry();
@@ -8,7 +14,7 @@ const registry = createRegistry();
 try {
   const name = `${server.host}/team/profiles`;
   const profile = JSON.stringify({ defaultAction: "SCMP_ACT_ERRNO", defaultErrno: "ENOSYS" });
-  const { manifest } = await pushProfileArtifact(registry.repository(name), profile);
+  const { manifest } = await pushProfileArtifact(registry.repository(name), await readProfile(profile));
 
   const found = await fetchProfileArtifact(`${name}@${manifest.descriptor.digest}`, {
     source: createArtifactSource(registry),

@@ -1,6 +1,6 @@
 /** oras push of a profile, and an image that names it: both in a registry inside this process. */
 import { createLayer, createRegistry, packImage, pushImage } from "lading/oci";
-import { defaultProfile, linkProfile, pushProfileArtifact } from "lading/seccomp";
+import { defaultProfile, linkProfile, pushProfileArtifact, readProfile } from "lading/seccomp";
 import { startRegistry } from "lading/testing";
 
 const server = await startRegistry();
@@ -13,7 +13,7 @@ try {
     defaultErrno,
     syscalls: [{ names: ["read"], action: "SCMP_ACT_ALLOW" }],
   });
-  const { manifest } = await pushProfileArtifact(profiles, text, { tag: "v1" });
+  const { manifest } = await pushProfileArtifact(profiles, await readProfile(text), { tag: "v1" });
   const reference = `${server.host}/team/profiles@${manifest.descriptor.digest}`;
   console.log("profile", reference);
 

@@ -7,11 +7,10 @@
 import { OCI_LAYER, OCI_MANIFEST, SECCOMP_PROFILE_CONFIG } from "../core/media-types.ts";
 import { raceSignal, type SignalOptions } from "../core/signal.ts";
 import { MAX_ARTIFACT_BYTES } from "./artifact-check.ts";
+import { checkKep6061 } from "./artifact-kep-6061.ts";
 import { type ArtifactTarget, type DescribedBytes, describeBytes } from "./artifact-store.ts";
 import { SeccompError } from "./errors.ts";
-import { readProfile } from "./read-profile.ts";
-import type { ProfileFormat } from "./schema.ts";
-import type { SeccompProfile } from "./types.ts";
+import { readProfile, type StrictReading } from "./read-profile.ts";
 
 /** How a profile is made an artifact. */
 export type ProfileArtifactForm =
@@ -24,8 +23,11 @@ export type ProfileArtifactForm =
 export interface PackProfileArtifactOptions {
   /** Default `"oras"`. */
   form?: ProfileArtifactForm | undefined;
-  /** What the profile is written in. Default `"containers-common"`; `kep-6061` takes `"runtime-spec"` alone. */
-  format?: ProfileFormat | undefined;
+  /**
+   * Takes a file that nobody has read strictly, such as one with oddities that its engine passes over. Only its size is
+   * looked at: it may be no filter at all. Default false. The form `kep-6061` is always read.
+   */
+  unchecked?: boolean | undefined;
   /** Name of the profile's file, without `/`. Default `"seccomp.json"`. */
   title?: string | undefined;
   /** Annotations of the manifest. */
@@ -45,35 +47,41 @@ export interface PackedProfileArtifact {
   blobs: DescribedBytes[];
 }
 
-/** Most entries of `syscalls` in the form of the enhancement. */
-const MAX_ENTRIES = 128;
-
 /**
  * The artifact of a profile; the same profile and options give the same bytes.
  *
- * The profile is read strictly and its bytes are kept. In the `kep-6061` form it must be a runtime-spec object with
- * at most 128 entries, without listener and without NOTIFY.
+ * The bytes are those that `readProfile` was given, and are read strictly again. In the `kep-6061` form the profile must
+ * be a runtime-spec object with at most 128 entries, without listener and without NOTIFY.
  *
+ * @param profile What `readProfile` gives; with `unchecked` also the file itself.
  * @throws {SeccompError} As `readProfile`, with its limit of 1 MiB (1048576).
  * @throws {SeccompError} `ERR_SECCOMP_ARTIFACT` for a profile that the form does not admit.
- * @throws {TypeError} For a title that is empty or has a `/`, and a format that the form does not admit.
+ * @throws {TypeError} For a title that is empty or has a `/`, a format that the form does not admit, and a file that was
+ *   not read where `unchecked` does not say so.
  */
 export async function packProfileArtifact(
-  profile: Uint8Array | string,
+  profile: StrictReading,
+  options?: PackProfileArtifactOptions,
+): Promise<PackedProfileArtifact>;
+export async function packProfileArtifact(
+  profile: StrictReading | Uint8Array | string,
+  options: PackProfileArtifactOptions & { unchecked: true },
+): Promise<PackedProfileArtifact>;
+export async function packProfileArtifact(
+  profile: StrictReading | Uint8Array | string,
   options: PackProfileArtifactOptions = {},
+): Promise<PackedProfileArtifact> {
+  return pack(profile, options);
+}
+
+async function pack(
+  profile: StrictReading | Uint8Array | string,
+  options: PackProfileArtifactOptions,
 ): Promise<PackedProfileArtifact> {
   const { form = "oras", title = "seccomp.json", annotations } = options;
   if (form !== "oras" && form !== "kep-6061") throw new TypeError(`unknown form ${JSON.stringify(form)}`);
-  const format = options.format ?? (form === "oras" ? "containers-common" : "runtime-spec");
-  if (form === "kep-6061" && format !== "runtime-spec") {
-    throw new TypeError("an artifact of the form kep-6061 holds a profile of the format runtime-spec");
-  }
   if (title === "" || title.includes("/")) throw new TypeError(`no title: ${JSON.stringify(title)}`);
-  // A copy: what is checked must be what is stored.
-  const bytes = typeof profile === "string" ? Buffer.from(profile) : Uint8Array.from(profile);
-  const read = await readProfile(bytes, { format, maxBytes: MAX_ARTIFACT_BYTES });
-  if (form === "kep-6061") checkKep6061(read.profile);
-
+  const bytes = isFile(profile) ? uncheckedBytes(profile, options) : await checkedBytes(profile, form);
   const config = describeBytes(SECCOMP_PROFILE_CONFIG, Buffer.from("{}"));
   const type = form === "kep-6061" ? "application/json" : OCI_LAYER;
   const layer = describeBytes(type, bytes, { annotations: { "org.opencontainers.image.title": title } });
@@ -102,12 +110,22 @@ export async function packProfileArtifact(
  */
 export async function pushProfileArtifact(
   target: ArtifactTarget,
-  profile: Uint8Array | string,
+  profile: StrictReading,
+  options?: PushProfileArtifactOptions,
+): Promise<PackedProfileArtifact>;
+export async function pushProfileArtifact(
+  target: ArtifactTarget,
+  profile: StrictReading | Uint8Array | string,
+  options: PushProfileArtifactOptions & { unchecked: true },
+): Promise<PackedProfileArtifact>;
+export async function pushProfileArtifact(
+  target: ArtifactTarget,
+  profile: StrictReading | Uint8Array | string,
   options: PushProfileArtifactOptions = {},
 ): Promise<PackedProfileArtifact> {
   const { signal, tag } = options;
   signal?.throwIfAborted();
-  const packed = await packProfileArtifact(profile, options);
+  const packed = await pack(profile, options);
   const { manifest, blobs } = packed;
   for (const { descriptor, bytes } of [...blobs, manifest]) {
     await raceSignal(target.push(descriptor, bytes, { signal }), signal);
@@ -116,17 +134,32 @@ export async function pushProfileArtifact(
   return packed;
 }
 
-function checkKep6061({ defaultAction, listenerPath, listenerMetadata, syscalls }: SeccompProfile): void {
-  const entries = syscalls ?? [];
-  if (entries.length > MAX_ENTRIES) {
-    throw refused(`${entries.length} entries in syscalls, at most ${MAX_ENTRIES} are allowed`);
-  }
-  if (listenerPath || listenerMetadata) throw refused("a listener is not allowed");
-  if ([defaultAction, ...entries.map(({ action }) => action)].includes("SCMP_ACT_NOTIFY")) {
-    throw refused("SCMP_ACT_NOTIFY is not allowed");
-  }
+function isFile(profile: StrictReading | Uint8Array | string): profile is Uint8Array | string {
+  return typeof profile === "string" || profile instanceof Uint8Array;
 }
 
-function refused(message: string): SeccompError {
-  return new SeccompError("ERR_SECCOMP_ARTIFACT", message);
+function uncheckedBytes(
+  profile: Uint8Array | string,
+  { form, unchecked }: PackProfileArtifactOptions,
+): Uint8Array {
+  if (unchecked !== true) throw new TypeError("give what readProfile gives, or say that it is unchecked");
+  if (form === "kep-6061") throw new TypeError("an artifact of the form kep-6061 is never unchecked");
+  const length = typeof profile === "string" ? Buffer.byteLength(profile) : profile.byteLength;
+  if (length > MAX_ARTIFACT_BYTES) {
+    throw new SeccompError("ERR_SECCOMP_TOO_LARGE", `profile of more than ${MAX_ARTIFACT_BYTES} bytes`);
+  }
+  return typeof profile === "string" ? Buffer.from(profile) : Uint8Array.from(profile);
+}
+
+/** Read again: the value is plain data, which anybody can make or change. */
+async function checkedBytes(
+  { format, bytes }: StrictReading,
+  form: ProfileArtifactForm,
+): Promise<Uint8Array> {
+  if (form === "kep-6061" && format !== "runtime-spec") {
+    throw new TypeError("an artifact of the form kep-6061 holds a profile of the format runtime-spec");
+  }
+  const read = await readProfile(bytes, { format, maxBytes: MAX_ARTIFACT_BYTES });
+  if (form === "kep-6061") checkKep6061(read.profile);
+  return read.bytes;
 }

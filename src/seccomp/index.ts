@@ -27,6 +27,11 @@ export {
   type ProfileManifest,
   profileArtifactReference,
 } from "./artifact-check.ts";
+export {
+  type FetchKep6061ArtifactOptions,
+  fetchKep6061Artifact,
+  type Kep6061Artifact,
+} from "./artifact-kep-6061.ts";
 export { type LinkProfileOptions, linkProfile } from "./artifact-link.ts";
 export {
   type PackedProfileArtifact,

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
+import { assertLimit } from "../core/bytes.ts";
 import { nearestNode } from "../core/json-pointer.ts";
 import { type JsonNode, positionOf } from "../core/strict-json.ts";
 import { type Confinement, confinementOf } from "./confinement.ts";
@@ -26,6 +28,8 @@ export interface ReadProfileOptions {
 export interface StrictReading {
   readonly mode: "strict";
   readonly format: ProfileFormat;
+  /** What was read: a copy of the file. */
+  readonly bytes: Uint8Array;
   readonly profile: SeccompProfile;
   /** Never `"unconfined"`: a profile that is no filter is refused. */
   readonly confinement: Exclude<Confinement, "unconfined">;
@@ -79,7 +83,10 @@ export async function readProfile(
   const { format = "containers-common", maxBytes = 1_048_576, maxRules = 4096 } = options;
   if (!Number.isSafeInteger(maxRules) || maxRules < 0)
     throw new RangeError(`maxRules must be a whole number from 0, got ${maxRules}`);
-  const root = rootOf(input, maxBytes);
+  assertSize(input, maxBytes);
+  // A copy: what was read must be what is handed on.
+  const bytes = typeof input === "string" ? Buffer.from(input) : Uint8Array.from(input);
+  const root = rootOf(bytes, maxBytes);
   const problems = await problemsIn(root, { format, maxProblems: 100 });
   if (problems.length > 0) throw refused(problems);
   const engine = format === "runtime-spec" ? "containerd" : format;
@@ -97,7 +104,7 @@ export async function readProfile(
       { kind: "unconfined", message: "a profile that is no filter", position: positionOf(root) },
     ]);
   }
-  return { mode: "strict", format, profile, confinement };
+  return { mode: "strict", format, bytes, profile, confinement };
 }
 
 /**
@@ -125,6 +132,14 @@ export async function readTreeAsEngine(
   const format = engine === "containerd" ? "runtime-spec" : engine;
   const oddities = await problemsIn(root, { format, maxProblems: maxOddities });
   return { mode: "engine", engine, profile, oddities, confinement: confinementOf(shapeOf(profile)) };
+}
+
+/** Before a copy is made. */
+function assertSize(input: Uint8Array | string, maxBytes: number): void {
+  assertLimit(maxBytes);
+  const length = typeof input === "string" ? Buffer.byteLength(input) : input.byteLength;
+  if (length <= maxBytes) return;
+  throw new SeccompError("ERR_SECCOMP_TOO_LARGE", `profile of more than ${maxBytes} bytes`);
 }
 
 /** What `confinementOf` looks at, with both spellings of names. */

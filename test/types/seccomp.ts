@@ -2,12 +2,16 @@
 import { createArtifactSource, type RepositorySource } from "../../src/oci/index.ts";
 import {
   type ArtifactSource,
+  type ArtifactTarget,
   type ContainerdSeccompNode,
   type DefiniteSeccompChoice,
   evaluateSyscall,
   fetchProfileArtifact,
   type LinuxSeccomp,
   parseProfile,
+  pushProfileArtifact,
+  readProfile,
+  readProfileAsEngine,
   resolveSeccomp,
   type SeccompChoice,
   toRuntimeSpec,
@@ -36,7 +40,11 @@ export function choice(given: SeccompChoice): string {
   }
 }
 
-export async function resolve(source: RepositorySource, spec: LinuxSeccomp): Promise<unknown> {
+export async function resolve(
+  source: RepositorySource,
+  store: ArtifactTarget,
+  spec: LinuxSeccomp,
+): Promise<unknown> {
   const pod = { metadata: { annotations: { a: "b" } }, spec: {} };
   const container = { name: "c", securityContext: { seccompProfile: { type: "RuntimeDefault" } } };
   resolveSeccomp({ pod, container, imageAnnotations: {}, runtime: { kind: "cri-o", version: "1.36" } });
@@ -63,6 +71,13 @@ export async function resolve(source: RepositorySource, spec: LinuxSeccomp): Pro
   });
   // @ts-expect-error a profile can convert to no filter at all
   converted.defaultAction;
+
+  await pushProfileArtifact(store, await readProfile(profile), { tag: "v1" });
+  await pushProfileArtifact(store, profile, { unchecked: true });
+  // @ts-expect-error what nobody read strictly is pushed only where it is said
+  await pushProfileArtifact(store, profile, { tag: "v1" });
+  // @ts-expect-error an engine's reading is no strict one
+  await pushProfileArtifact(store, await readProfileAsEngine(profile, "moby"));
 
   evaluateSyscall(spec, { arch: "x86_64", name: "clone", args: [0n, 1] });
   evaluateSyscall(spec, { arch: "x86_64", nr: 56 });

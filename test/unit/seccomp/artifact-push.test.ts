@@ -6,6 +6,7 @@ import { fetchProfileArtifact } from "../../../src/seccomp/artifact.ts";
 import { linkProfile } from "../../../src/seccomp/artifact-link.ts";
 import { packProfileArtifact, pushProfileArtifact } from "../../../src/seccomp/artifact-push.ts";
 import { describeBytes } from "../../../src/seccomp/artifact-store.ts";
+import { readProfile, type StrictReading } from "../../../src/seccomp/read-profile.ts";
 import { resolveSeccomp } from "../../../src/seccomp/resolve.ts";
 
 const TYPE = "application/vnd.cncf.seccomp-profile.config.v1+json";
@@ -14,6 +15,7 @@ const PROFILE = JSON.stringify({
   defaultAction: "SCMP_ACT_ERRNO",
   syscalls: [{ names: ["read"], action: "SCMP_ACT_ALLOW" }],
 });
+const READ = await readProfile(PROFILE);
 const NAME = "registry.example/team/profile";
 
 function json(bytes: Uint8Array): Record<string, unknown> {
@@ -23,7 +25,7 @@ function json(bytes: Uint8Array): Record<string, unknown> {
 describe("pushProfileArtifact", () => {
   test("makes what every version of CRI-O takes, strictly", async () => {
     const store = memoryStore();
-    const { manifest } = await pushProfileArtifact(store, PROFILE, { tag: "v1" });
+    const { manifest } = await pushProfileArtifact(store, READ, { tag: "v1" });
     assert.equal((await store.resolve("v1")).digest, manifest.descriptor.digest);
     const source = createArtifactSource({ repository: () => store });
     for (const version of ["1.30", "1.33", "1.34", "1.35", "1.36", "1.37"]) {
@@ -35,7 +37,7 @@ describe("pushProfileArtifact", () => {
   });
 
   test("writes the manifest that oras writes for a config of this type", async () => {
-    const { manifest, blobs } = await packProfileArtifact(PROFILE, { annotations: { a: "b" } });
+    const { manifest, blobs } = await packProfileArtifact(READ, { annotations: { a: "b" } });
     const [config, layer] = blobs;
     assert.equal(Buffer.from(config?.bytes ?? []).toString(), "{}");
     assert.deepEqual(json(manifest.bytes), {
@@ -59,9 +61,12 @@ describe("pushProfileArtifact", () => {
   });
 
   test("writes the proposed form, within its limits", async () => {
-    const pack = (profile: object): Promise<unknown> =>
-      packProfileArtifact(JSON.stringify(profile), { form: "kep-6061" });
-    const { manifest } = await packProfileArtifact(PROFILE, { form: "kep-6061" });
+    const format = "runtime-spec";
+    const pack = async (profile: object): Promise<unknown> =>
+      packProfileArtifact(await readProfile(JSON.stringify(profile), { format }), { form: "kep-6061" });
+    const { manifest } = await packProfileArtifact(await readProfile(PROFILE, { format }), {
+      form: "kep-6061",
+    });
     const { artifactType, config, layers } = json(manifest.bytes);
     assert.equal(artifactType, TYPE);
     assert.equal(manifest.descriptor.artifactType, TYPE);
@@ -78,17 +83,17 @@ describe("pushProfileArtifact", () => {
     await assert.rejects(pack({ defaultAction: "SCMP_ACT_NOTIFY" }), { code });
     const gated = { ...rule, includes: { caps: ["CAP_BPF"] } };
     await assert.rejects(pack({ ...base, syscalls: [gated] }), { code: "ERR_SECCOMP_STRICT" });
-    await assert.rejects(
-      packProfileArtifact(PROFILE, { form: "kep-6061", format: "containers-common" }),
-      TypeError,
-    );
+    await assert.rejects(packProfileArtifact(READ, { form: "kep-6061" }), TypeError);
+    const unchecked = { form: "kep-6061", unchecked: true } as const;
+    await assert.rejects(packProfileArtifact(PROFILE, unchecked), TypeError);
   });
 
-  test("stores nothing of a profile that is none, or means none", async () => {
-    const target = {
-      push: () => assert.fail("nothing may be stored"),
-      tag: () => assert.fail("nothing may be tagged"),
-    };
+  const target = {
+    push: () => assert.fail("nothing may be stored"),
+    tag: () => assert.fail("nothing may be tagged"),
+  };
+
+  test("stores nothing of a profile that is none, or means none, whatever the reading says", async () => {
     for (const text of [
       "",
       "{",
@@ -97,30 +102,55 @@ describe("pushProfileArtifact", () => {
       '{"default_action":"SCMP_ACT_ERRNO"}',
       '{"defaultAction":"x"}',
     ]) {
-      await assert.rejects(
-        pushProfileArtifact(target, text),
-        { code: /^ERR_SECCOMP_(SYNTAX|STRICT)$/ },
-        text,
-      );
+      const forged: StrictReading = { ...READ, bytes: Buffer.from(text) };
+      const refusal = { code: /^ERR_SECCOMP_(SYNTAX|STRICT)$/ };
+      await assert.rejects(pushProfileArtifact(target, forged), refusal, text);
     }
-    const large = PROFILE + " ".repeat(1_048_577 - PROFILE.length);
-    await assert.rejects(pushProfileArtifact(target, large), { code: "ERR_SECCOMP_TOO_LARGE" });
+    const large = Buffer.from(PROFILE + " ".repeat(1_048_577 - PROFILE.length));
+    const read = await readProfile(large, { maxBytes: 2_000_000 });
+    await assert.rejects(pushProfileArtifact(target, read), { code: "ERR_SECCOMP_TOO_LARGE" });
     for (const title of ["", "a/b", "../x"]) {
-      await assert.rejects(pushProfileArtifact(target, PROFILE, { title }), TypeError);
+      await assert.rejects(pushProfileArtifact(target, READ, { title }), TypeError);
     }
-    await assert.rejects(pushProfileArtifact(target, PROFILE, { form: "tar" as "oras" }), TypeError);
+    await assert.rejects(pushProfileArtifact(target, READ, { form: "tar" as "oras" }), TypeError);
     const reason = new Error("enough");
-    await assert.rejects(pushProfileArtifact(target, PROFILE, { signal: AbortSignal.abort(reason) }), reason);
+    await assert.rejects(pushProfileArtifact(target, READ, { signal: AbortSignal.abort(reason) }), reason);
+  });
+
+  test("takes a file that nobody read only where it is told so", async () => {
+    const untyped = PROFILE as unknown as StrictReading;
+    for (const options of [{}, { unchecked: false }, { unchecked: "yes" as unknown as boolean }]) {
+      await assert.rejects(pushProfileArtifact(target, untyped, options), TypeError);
+    }
+    const odd = '{"DefaultAction":"SCMP_ACT_ERRNO","x":1}';
+    const { blobs } = await pushProfileArtifact(memoryStore(), odd, { unchecked: true });
+    assert.equal(Buffer.from(blobs[1]?.bytes ?? []).toString(), odd);
+    const large = " ".repeat(1_048_577);
+    const refusal = { code: "ERR_SECCOMP_TOO_LARGE" };
+    await assert.rejects(pushProfileArtifact(target, large, { unchecked: true }), refusal);
+    // What was read strictly is read again all the same.
+    const forged: StrictReading = { ...READ, bytes: Buffer.from("{}") };
+    await assert.rejects(pushProfileArtifact(target, forged, { unchecked: true }), {
+      code: "ERR_SECCOMP_STRICT",
+    });
+  });
+
+  test("stores what was read, whatever became of the file since", async () => {
+    const file = Buffer.from(PROFILE);
+    const read = await readProfile(file);
+    file.fill(0x20);
+    const { blobs } = await pushProfileArtifact(memoryStore(), read);
+    assert.equal(Buffer.from(blobs[1]?.bytes ?? []).toString(), PROFILE);
   });
 
   test("stores the manifest last, and tags after that", async () => {
     const steps: string[] = [];
     const failure = new Error("disk full");
-    const target = {
+    const failing = {
       push: async ({ mediaType }: { mediaType: string }) => void steps.push(mediaType),
       tag: async () => Promise.reject(failure),
     };
-    await assert.rejects(pushProfileArtifact(target, PROFILE, { tag: "v1" }), failure);
+    await assert.rejects(pushProfileArtifact(failing, READ, { tag: "v1" }), failure);
     assert.deepEqual(steps, [TYPE, "application/vnd.oci.image.layer.v1.tar", OCI_MANIFEST]);
   });
 });

@@ -54,7 +54,8 @@ function isRefused(error: unknown, code: string): boolean {
 describe("readProfile", () => {
   test("gives a good profile, with 64-bit numbers exact", async () => {
     for (const [engine, format] of ENGINES) {
-      const { profile, ...rest } = await readProfile(GOOD, { format });
+      const { profile, bytes, ...rest } = await readProfile(GOOD, { format });
+      assert.equal(Buffer.from(bytes).toString(), GOOD);
       assert.deepEqual(rest, { mode: "strict", format, confinement: "filtered" });
       assert.equal(profile.engine, engine);
       assert.equal(profile.syscalls?.[0]?.args?.[0]?.value, 18446744073709551615n);
