@@ -90,7 +90,7 @@ function findingText([{ image, path }, decision]: Decided): string {
   const where = `${shortText(image, MAX_NAME)} (${fieldText(path)})`;
   if (decision.kind === "allowed") return `${where} is allowed`;
   if (decision.kind === "refused") return `${where} refused: ${decision.reason}`;
-  return `${where} undecided: ${decision.reason} [${decision.code}]`;
+  return `${where} undecided (${decision.code}): ${decision.reason}`;
 }
 
 function warningsOf(outcome: Outcome, { message }: AdmissionStatus): string[] {

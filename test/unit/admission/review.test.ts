@@ -377,7 +377,7 @@ describe("modes", () => {
     assert.equal(warned.allowed, true);
     assert.equal(warned.warnings?.length, 2);
     assert.match(warned.warnings?.[0] ?? "", /bad:1 \(spec\.containers\[1\]\.image\) refused: Source image/);
-    assert.match(warned.warnings?.[1] ?? "", /down:1 .* undecided: HTTP 503 \[ERR_POLICY_MANIFEST\]/);
+    assert.match(warned.warnings?.[1] ?? "", /down:1 .* undecided \(ERR_POLICY_MANIFEST\): HTTP 503/);
     assert.equal(warned.patch, undefined);
     const audited = await answer(sample, { mode: "audit", mutate: true });
     assert.equal(audited.allowed, true);
