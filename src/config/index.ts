@@ -16,7 +16,15 @@ export type {
   HostsFolder,
   NodeConfig,
   NodeRuntime,
+  RegistriesOrigins,
 } from "./node.ts";
 export { type NodeFiles, type NodeFilesOptions, nodeFiles } from "./node-files.ts";
-export type { MirrorWarning, NodeAgreementWarning, NodeWarning } from "./node-warnings.ts";
+export type {
+  MirrorWarning,
+  NodeAgreementWarning,
+  NodeWarning,
+  SignaturesWarning,
+} from "./node-warnings.ts";
 export type { Origin } from "./origin.ts";
+export { parseRuntimeClasses } from "./parse-runtime-classes.ts";
+export type { RuntimeClass, RuntimeClasses } from "./runtime-class.ts";

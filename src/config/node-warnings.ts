@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { RegistriesDWarning } from "../policy/sources/registries-d.ts";
 import type { ContainerdConfigWarning } from "./containerd/warnings.ts";
 import type { CrioWarning } from "./crio/types.ts";
 import type { KubeletWarning } from "./kubelet/types.ts";
@@ -15,6 +14,15 @@ export type MirrorWarning =
   | { readonly code: "broken-file"; readonly origin: Origin; readonly reason: string }
   /** A key that means nothing where it stands. */
   | { readonly code: "unknown-key"; readonly key: string; readonly origin: Origin };
+
+/** Something of a file of registries.d that has no effect. */
+export interface SignaturesWarning {
+  /** `ignored-document`: only the first document of a file counts. */
+  readonly code: "unknown-key" | "ignored-document";
+  /** As `docker."quay.io".lookasid`; empty for a document. */
+  readonly key: string;
+  readonly origin: Origin;
+}
 
 /** Something about the daemons of a node together. */
 export type NodeAgreementWarning =
@@ -37,5 +45,5 @@ export type NodeWarning =
   | ({ readonly source: "kubelet" } & KubeletWarning)
   | ({ readonly source: "hosts.toml" } & MirrorWarning)
   | ({ readonly source: "registries.conf" } & MirrorWarning)
-  | ({ readonly source: "registries.d" } & RegistriesDWarning)
+  | ({ readonly source: "registries.d" } & SignaturesWarning)
   | ({ readonly source: "node" } & NodeAgreementWarning);

@@ -17,11 +17,23 @@ import type { RuntimeClasses } from "./runtime-class.ts";
 /** The variables of a daemon's environment. */
 export type DaemonEnvironment = Readonly<Record<string, string | undefined>>;
 
+/** Where the parts of `registries.conf` stand that count. */
+export interface RegistriesOrigins {
+  /** By prefix. */
+  readonly registries: ReadonlyMap<string, Origin>;
+  /** By short name. */
+  readonly aliases: ReadonlyMap<string, Origin>;
+  /** `unqualified-search-registries`, `short-name-mode` and `credential-helpers`. */
+  readonly keys: ReadonlyMap<string, Origin>;
+}
+
 /** A node with CRI-O. */
 export interface CrioRuntime extends CrioNode {
   readonly kind: "cri-o";
   /** `registries.conf` with its drop-ins. */
   readonly registries: RegistriesConf;
+  /** Its lines; absent where a caller did not say. */
+  readonly registriesOrigins?: RegistriesOrigins;
   /** Where signatures are looked for. */
   readonly signatures: LoadedRegistriesD;
   /** Variables of CRI-O, which runs as root; without `HOME` its home folder is `/root`. */
