@@ -4,9 +4,10 @@
  * @module
  */
 import type { NodeConfig } from "../config/node.ts";
+import type { NodeAnswers } from "./answers.ts";
 import { type ExplainOptions, explainSubject } from "./explain-subject.ts";
 import { type NodeAnswersOptions, nodeAnswers } from "./node-answers.ts";
-import { readPod } from "./pod.ts";
+import { type PodSubject, readPod } from "./pod.ts";
 import type { PodExplanation } from "./trace.ts";
 
 /** Options of {@link explainPod}. */
@@ -30,11 +31,23 @@ export async function explainPod(
   node: NodeConfig,
   options: ExplainPodOptions,
 ): Promise<PodExplanation> {
+  return await withAnswers(pod, node, options, (subject, answers) =>
+    explainSubject(subject, answers, options),
+  );
+}
+
+/** Reads a Pod, and lets a node answer for as long as something is done with both. */
+export async function withAnswers<T>(
+  pod: unknown,
+  node: NodeConfig,
+  options: ExplainPodOptions,
+  work: (subject: PodSubject, answers: NodeAnswers) => Promise<T>,
+): Promise<T> {
   options.signal?.throwIfAborted();
   const subject = readPod(pod);
   const answers = nodeAnswers(node, options);
   try {
-    return await explainSubject(subject, answers, options);
+    return await work(subject, answers);
   } finally {
     await answers.close();
   }

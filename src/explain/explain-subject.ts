@@ -6,8 +6,7 @@
 import { formatPlatform, type Platform } from "../core/platform.ts";
 import type { SignalOptions } from "../core/signal.ts";
 import { parseManifest } from "../oci/manifest.ts";
-import { createMirroredRegistry } from "../oci/mirrors/mirrored.ts";
-import type { Registry } from "../oci/registry.ts";
+import { createMirroredRegistry, type EndpointRegistry } from "../oci/mirrors/mirrored.ts";
 import type { HandlerAnswer, NodeAnswers, SeccompAnswer } from "./answers.ts";
 import { mapConcurrently } from "./concurrent.ts";
 import { fails, problemsOf, pullFailure, RUNS, undecided, worst } from "./failures.ts";
@@ -31,7 +30,7 @@ export interface ExplainOptions extends SignalOptions {
    * Asks registries and mirrors. Whom it says it is decides what it is shown: see `nodeCredentials` for the
    * credentials that the node itself has.
    */
-  registry: Pick<Registry, "repositoryAt">;
+  registry: EndpointRegistry;
   /** The node's platform. Default `linux/amd64`; it is part of the trace. */
   platform?: Platform | undefined;
   /** The node's kernel release. Default `6.1.0`; what profiles look at came long before. */

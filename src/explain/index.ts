@@ -12,5 +12,12 @@ export { type FormatExplanationOptions, formatExplanation } from "./format.ts";
 export type { NodeAnswersOptions } from "./node-answers.ts";
 export type { FeatureRequest } from "./pod.ts";
 export { type PodImage, type PullPolicy, podImages } from "./pod-images.ts";
+export {
+  RECORDING_SCHEMA,
+  type RecordedExplanation,
+  type ReplayedExplanation,
+  recordExplanation,
+  replayExplanation,
+} from "./record.ts";
 export { explanationSchema } from "./schema.ts";
 export * from "./trace.ts";

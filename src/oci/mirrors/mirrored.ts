@@ -20,7 +20,6 @@ import type { Endpoint } from "../endpoint.ts";
 import { OciError } from "../errors.ts";
 import { fetchBlob } from "../fetch.ts";
 import { MAX_MANIFEST_BYTES } from "../manifest.ts";
-import type { Registry, Repository } from "../registry.ts";
 import type { ExtensionSignatures } from "../signature-extension.ts";
 import type {
   ExistenceChecker,
@@ -39,6 +38,15 @@ export type PullSourcesFunction = (
   reference: Reference,
   options: SignalOptions,
 ) => PullSources | Promise<PullSources>;
+
+/** A repository at an endpoint, as far as it is read. */
+export type EndpointRepository = ReadStore & ManifestReader & ExistenceChecker & ExtensionSignatures;
+
+/** Finds repositories at endpoints: a registry client, or a test double. */
+export interface EndpointRegistry {
+  /** The repository of a path at an endpoint; see `Registry.repositoryAt`. */
+  repositoryAt(endpoint: Endpoint, path: string): EndpointRepository;
+}
 
 /** Options of {@link createMirroredRegistry}. */
 export interface CreateMirroredRegistryOptions {
@@ -106,7 +114,7 @@ export interface MirroredRegistry extends RepositorySource<MirroredRepository> {
  * what `insecure` allows are for the place that they are set for. Everything read is verified.
  */
 export function createMirroredRegistry(
-  registry: Pick<Registry, "repositoryAt">,
+  registry: EndpointRegistry,
   { sources, readCertificate }: CreateMirroredRegistryOptions,
 ): MirroredRegistry {
   const endpointsOf = attemptEndpoints(readCertificate);
@@ -137,7 +145,7 @@ export function createMirroredRegistry(
     async function askFirst<T extends { descriptor: Descriptor }>(
       tagOrDigest: string,
       signal: AbortSignal | undefined,
-      ask: (place: Repository) => Promise<T>,
+      ask: (place: EndpointRepository) => Promise<T>,
     ): Promise<{ answer: MirrorAnswer; value: T }> {
       const reference = tagOrDigest.includes(":")
         ? withDigest(bare, tagOrDigest)
@@ -221,7 +229,7 @@ export function createMirroredRegistry(
   async function firstOf<T>(
     attempts: readonly PullAttempt[],
     signal: AbortSignal | undefined,
-    ask: (place: Repository) => Promise<T>,
+    ask: (place: EndpointRepository) => Promise<T>,
   ): Promise<{ value: T; attempt: PullAttempt; failures: AttemptFailure[] }> {
     const failures: AttemptFailure[] = [];
     for (const attempt of attempts) {
@@ -239,7 +247,7 @@ export function createMirroredRegistry(
   async function atPlaces<T>(
     attempt: PullAttempt,
     signal: AbortSignal | undefined,
-    ask: (place: Repository) => Promise<T>,
+    ask: (place: EndpointRepository) => Promise<T>,
   ): Promise<T> {
     const [first, plain] = await endpointsOf(attempt, { signal });
     try {
@@ -250,7 +258,7 @@ export function createMirroredRegistry(
     }
   }
 
-  function placeAt(attempt: PullAttempt, endpoint: Endpoint): Repository {
+  function placeAt(attempt: PullAttempt, endpoint: Endpoint): EndpointRepository {
     return registry.repositoryAt(endpoint, attempt.reference.path);
   }
 
