@@ -62,6 +62,11 @@ export function passProof(stream: Generator, inner: () => ByteStream | undefined
   return stream;
 }
 
+/** Whether a stream was made here: iterated by {@link unchanged}, its chunks are seen by nobody else. */
+export function isMadeHere(stream: ByteStream): boolean {
+  return proofs.has(stream);
+}
+
 /** The stream as it was made, if it was made here; any other one as it is. */
 export function unchanged(stream: ByteStream): ByteStream {
   if (!proofs.has(stream)) return stream;

@@ -148,7 +148,8 @@ async function applyTo(
   const applier = createLayerApplier(tree, { behaviour, whiteouts });
   try {
     for await (const layer of layers) {
-      const given = { ...options, pool: tree.pool };
+      // The tree has written or copied what it was given.
+      const given = { ...options, pool: tree.pool, giveBackChunks: true };
       result.diffIds.push(await applyLayer(layer, applier, given, () => result.entries++));
     }
   } finally {
@@ -161,7 +162,7 @@ async function applyTo(
 export async function applyLayer(
   layer: LayerSource,
   applier: LayerApplier,
-  options: SignalOptions & LayerLimits & { pool?: FilePool | undefined },
+  options: SignalOptions & LayerLimits & { pool?: FilePool | undefined; giveBackChunks?: boolean },
   onEntry: () => void,
 ): Promise<Digest> {
   const { signal, pool } = options;

@@ -10,8 +10,10 @@ import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import type { ByteStream } from "../../core/bytes.ts";
 import { abortableStream, joinSignals, type SignalOptions } from "../../core/signal.ts";
 import { OciError } from "../errors.ts";
+import { detach, giveBack } from "../owned-memory.ts";
+import { isMadeHere, unchanged } from "../proven-stream.ts";
 import { invalidLayer, RATIO_FREE_BYTES, type ResolvedLimits, tooLarge } from "./limits.ts";
-import { throughTransform } from "./through-transform.ts";
+import { type ThroughTransformOptions, throughTransform } from "./through-transform.ts";
 import { splitZstdFrames } from "./zstd-frames.ts";
 
 /** How a layer is compressed. */
@@ -38,6 +40,8 @@ function unsupported(name: string): OciError {
 /** Options of {@link decompressLayer}. */
 interface DecompressOptions extends SignalOptions {
   limits: ResolvedLimits;
+  /** Whether the memory of a chunk may be given back when the next one is asked for; default no. */
+  giveBackChunks?: boolean | undefined;
   /** Is told the compression as soon as it is known. */
   onCompression?: (compression: LayerCompression) => void;
 }
@@ -45,20 +49,21 @@ interface DecompressOptions extends SignalOptions {
 /** The uncompressed bytes of a layer; the source is released on every way out. */
 export async function* decompressLayer(
   source: ByteStream,
-  { limits, signal, onCompression }: DecompressOptions,
+  { limits, signal, giveBackChunks = false, onCompression }: DecompressOptions,
 ): AsyncGenerator<Uint8Array, void> {
   let compressed = 0;
   let uncompressed = 0;
   // A reader that leaves while the source waits must not wait for it.
   const left = new AbortController();
-  const counted = count(abortableStream(source, joinSignals(signal, left.signal)), (bytes) => {
+  const ownSource = isMadeHere(source);
+  const counted = count(abortableStream(unchanged(source), joinSignals(signal, left.signal)), (bytes) => {
     compressed += bytes;
   });
   try {
     const [start, rest] = await peek(counted, 6);
     const compression = compressionOf(start);
     onCompression?.(compression);
-    const plain = compression === "none" ? rest : inflate(rest, compression, signal, left);
+    const plain = compression === "none" ? rest : inflate(rest, compression, { signal, left, ownSource });
     for await (const chunk of plain) {
       uncompressed += chunk.byteLength;
       if (uncompressed > limits.maxTotalBytes) throw tooLarge("uncompressed bytes", limits.maxTotalBytes);
@@ -66,6 +71,9 @@ export async function* decompressLayer(
         throw tooLarge("uncompressed bytes for each compressed one", limits.maxRatio);
       }
       yield chunk;
+      if (!giveBackChunks) continue;
+      if (compression !== "none") giveBackFull(chunk);
+      else if (ownSource) giveBack(chunk);
     }
   } finally {
     await counted.return();
@@ -101,14 +109,22 @@ async function peek(
 function inflate(
   source: AsyncGenerator<Uint8Array, void>,
   compression: "gzip" | "zstd",
-  signal: AbortSignal | undefined,
-  left: AbortController,
+  options: Pick<ThroughTransformOptions, "signal" | "left" | "ownSource">,
 ): AsyncGenerator<Uint8Array, void> {
   const transform = compression === "gzip" ? createGunzip({ chunkSize: CHUNK_BYTES }) : createZstd();
   const pieces = compression === "zstd" ? splitZstdFrames(source) : source;
   const toError = (error: unknown) =>
     invalidLayer(`a layer with damaged ${compression} data: ${(error as Error).message}`, error);
-  return throughTransform(pieces, transform, { signal, left, toError });
+  return throughTransform(pieces, transform, { ...options, toError });
+}
+
+/**
+ * Gives back the memory that zlib has filled, with the last chunk of it. zlib works on in new memory then; as long as there
+ * is room left, it may be writing there.
+ */
+function giveBackFull({ buffer, byteOffset, byteLength }: Uint8Array): void {
+  const full = byteOffset + byteLength === buffer.byteLength && buffer.byteLength === CHUNK_BYTES;
+  if (full && buffer instanceof ArrayBuffer) detach(buffer);
 }
 
 function createZstd(): Transform {

@@ -52,18 +52,21 @@ export async function imageLayers(
   });
   checkLayerCount(manifest, value);
   return layers.map((descriptor, i) => ({
-    open: (given) => openLayer(store, descriptor, keys, given),
+    // The store's own stream, where it is that: one around it could keep what passes.
+    open: (given) =>
+      layerEncryption(descriptor)
+        ? openEncrypted(store, descriptor, keys, given)
+        : store.fetch(descriptor, given),
     diffId: value.rootfs.diff_ids[i],
   }));
 }
 
-async function* openLayer(
+async function* openEncrypted(
   store: Fetcher,
   descriptor: Descriptor,
   keys: readonly KeyObject[],
   { signal }: SignalOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const content = store.fetch(descriptor, { signal });
-  if (!layerEncryption(descriptor)) yield* content;
-  else yield* (await decryptLayer(descriptor, content, { keys, signal })).content;
+  yield* (await decryptLayer(descriptor, content, { keys, signal })).content;
 }

@@ -128,19 +128,22 @@ function pullEvents(content: ByteStream, options: ReadLayerOptions, facts: Layer
  * files come without waiting for each.
  *
  * Every batch must be read to its end. Limits and the diff id are checked as {@link readLayer} does.
+ *
+ * @param options.giveBackChunks Whether content is not looked at any more once the next batch is asked for.
  */
 export async function* readLayerEvents(
   content: ByteStream,
-  options: ReadLayerOptions,
+  options: ReadLayerOptions & { giveBackChunks?: boolean | undefined },
   facts: LayerFacts,
 ): AsyncGenerator<() => TarEvent | undefined, void> {
   const limits = resolveLimits(options);
-  const { diffId, signal } = options;
+  const { diffId, signal, giveBackChunks } = options;
   const parser = createTarParser(limits);
   const digester = createDigester(diffId === undefined ? "sha256" : digestAlgorithm(diffId));
   const plain = decompressLayer(content, {
     limits,
     signal,
+    giveBackChunks,
     onCompression: (compression) => {
       facts.compression = compression;
     },

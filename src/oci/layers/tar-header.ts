@@ -36,11 +36,12 @@ export interface TarHeader {
  * @throws {OciError} `ERR_OCI_LAYER_INVALID` for a wrong checksum or a field that is no number.
  */
 export function parseTarHeader(block: Buffer): TarHeader | undefined {
-  const sums = checksums(block);
-  if (sums.bytes === 0) return undefined;
+  const sum = sumOf(block);
+  if (sum === 0) return undefined;
   const stated = octal(block, 148, 8, "checksum");
-  // Some old programs summed the bytes as signed ones.
-  if (stated !== sums.unsigned && stated !== sums.signed) {
+  // The field itself counts as blanks. Some old programs summed the bytes as signed ones.
+  const counted = sum - sumOf(block.subarray(148, 156)) + 8 * 0x20;
+  if (stated !== counted && stated !== counted - 256 * highBytes(block)) {
     throw invalidLayer("no tar archive: a header has a wrong checksum");
   }
   const magic = block.toString("latin1", 257, 265);
@@ -72,18 +73,17 @@ export function parseTarHeader(block: Buffer): TarHeader | undefined {
 const EMPTY = Buffer.alloc(0);
 const SLASH = Buffer.from("/");
 
-function checksums(block: Buffer): { unsigned: number; signed: number; bytes: number } {
-  let unsigned = 0;
-  let high = 0;
-  for (let at = 0; at < BLOCK_BYTES; at++) {
-    const byte = block[at] ?? 0;
-    unsigned += byte;
-    if (byte > 127 && (at < 148 || at > 155)) high += 256;
-  }
-  let own = 0;
-  for (let at = 148; at < 156; at++) own += block[at] ?? 0;
-  const counted = unsigned - own + 8 * 32;
-  return { unsigned: counted, signed: counted - high, bytes: unsigned };
+function sumOf(bytes: Buffer): number {
+  let sum = 0;
+  for (let at = 0; at < bytes.length; at++) sum += bytes[at] ?? 0;
+  return sum;
+}
+
+/** How many bytes outside the checksum are over 127. */
+function highBytes(block: Buffer): number {
+  let count = 0;
+  for (const [at, byte] of block.entries()) if (byte > 127 && (at < 148 || at > 155)) count++;
+  return count;
 }
 
 /** Bytes up to the first NUL. */

@@ -32,7 +32,10 @@ export type TarEvent =
 
 /** Reads an archive. */
 export interface TarParser {
-  /** Takes the next bytes; only after {@link next} has given nothing. They must not change afterwards. */
+  /**
+   * Takes the next bytes; only after {@link next} has given nothing. They must not change until it does again, and are not
+   * looked at after that.
+   */
   push(chunk: Uint8Array): void;
   /** What comes next, or nothing where more bytes are needed or the archive has ended. */
   next(): TarEvent | undefined;
@@ -81,7 +84,7 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
     const part = chunk.subarray(at, at + length - heldBytes);
     at += part.length;
     heldBytes += part.length;
-    if (part.length > 0) held.push(part);
+    if (part.length > 0) held.push(Buffer.from(part));
     if (heldBytes < length) return undefined;
     const whole = Buffer.concat(held, length);
     held = [];
@@ -106,7 +109,8 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
           const padded = padTo(state.length);
           const body = take(padded);
           if (!body) return undefined;
-          onExtension(state.type, body.subarray(0, state.length));
+          // A copy: what it says is kept until the entry has come.
+          onExtension(state.type, Buffer.from(body.subarray(0, state.length)));
           state = { kind: "header", afterZeros: false };
           break;
         }
@@ -247,7 +251,7 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
     const part = chunk.subarray(at, at + missing);
     at += part.length;
     heldBytes += part.length;
-    held = part.length > 0 ? [bytes, part] : [bytes];
+    held = part.length > 0 ? [bytes, Buffer.from(part)] : [bytes];
     return undefined;
   }
 

@@ -6,12 +6,15 @@
 import type { Transform } from "node:stream";
 import type { ByteStream } from "../../core/bytes.ts";
 import { abortableStream } from "../../core/signal.ts";
+import { giveBack } from "../owned-memory.ts";
 
 /** Options of {@link throughTransform}. */
 export interface ThroughTransformOptions {
   signal: AbortSignal | undefined;
   /** Is aborted when the reader leaves, so that the source ends though it waits. */
   left: AbortController;
+  /** Whether nobody else sees the chunks of the source, so that their memory may be given back; default no. */
+  ownSource?: boolean | undefined;
   /** The error for what the transform itself throws; default as it is. */
   toError?: (error: unknown) => unknown;
 }
@@ -20,10 +23,10 @@ export interface ThroughTransformOptions {
 export async function* throughTransform(
   source: ByteStream,
   transform: Transform,
-  { signal, left, toError = (error) => error }: ThroughTransformOptions,
+  { signal, left, ownSource = false, toError = (error) => error }: ThroughTransformOptions,
 ): AsyncGenerator<Uint8Array, void> {
   let failure: { error: unknown } | undefined;
-  const feeding = feed(source, transform).catch((error: unknown) => {
+  const feeding = feed(source, transform, ownSource).catch((error: unknown) => {
     failure = { error };
     transform.destroy();
   });
@@ -46,15 +49,19 @@ export async function* throughTransform(
  */
 const QUEUED_BYTES = 2 ** 20;
 
-async function feed(source: ByteStream, transform: Transform): Promise<void> {
+async function feed(source: ByteStream, transform: Transform, ownSource: boolean): Promise<void> {
   let queued = 0;
   let goOn: () => void = () => {};
   transform.once("close", () => goOn());
   for await (const chunk of source) {
     if (transform.destroyed) return;
-    queued += chunk.byteLength;
-    transform.write(chunk, () => {
-      queued -= chunk.byteLength;
+    const { byteLength } = chunk;
+    queued += byteLength;
+    transform.write(chunk, (error) => {
+      // A chunk that is not all of its memory may have neighbours which are still to come.
+      if (ownSource && !error && !transform.destroyed && byteLength === chunk.buffer.byteLength)
+        giveBack(chunk);
+      queued -= byteLength;
       goOn();
     });
     while (queued > QUEUED_BYTES && !transform.destroyed) {
