@@ -211,12 +211,25 @@ function setMonitors(state: CrioState): void {
     if (!["", "oci"].includes(String(handler.table.get("runtime_type")?.value))) continue;
     for (const [from, to] of former) {
       const given = setting(state, "runtime", from);
-      if (given.value !== "" && !(Array.isArray(given.value) && given.value.length === 0)) {
-        handler.table.set(to, given);
-      }
+      if (given.value === "" || (Array.isArray(given.value) && given.value.length === 0)) continue;
+      warnReplaced(state, `crio.runtime.runtimes.${name}.${to}`, handler.table.get(to), from, given);
+      handler.table.set(to, given);
     }
     setMonitorCgroup(name, handler, isSystemd);
   }
+}
+
+/** Tells of a handler's own value in a file that a former key takes the place of. */
+function warnReplaced(
+  { warnings }: CrioState,
+  key: string,
+  own: Setting<unknown> | undefined,
+  from: string,
+  given: Setting<unknown>,
+): void {
+  if (!own?.origin || JSON.stringify(own.value) === JSON.stringify(given.value)) return;
+  const reason = `crio.runtime.${from} counts in its place`;
+  warnings.push({ code: "replaced-value", key, origin: own.origin, reason });
 }
 
 function setMonitorCgroup(name: string, { table }: NamedTable, isSystemd: boolean): void {

@@ -386,6 +386,18 @@ monitor_path = "/m"
   );
   assert.equal(crun?.monitor_path.origin?.line, 2);
   assert.equal(config.runtimes.get("vm")?.settings.monitor_path.value, "/m");
+  const own = parse(`[crio.runtime]
+conmon = "/c"
+[crio.runtime.runtimes.a]
+monitor_path = "/c"
+[crio.runtime.runtimes.b]
+monitor_path = "/m"
+`);
+  assert.equal(own.runtimes.get("b")?.settings.monitor_path.value, "/c");
+  assert.deepEqual(
+    own.warnings.map(({ code, key, origin }) => [code, key, origin?.line]),
+    [["replaced-value", "crio.runtime.runtimes.b.monitor_path", 6]],
+  );
   const cgroupfs = parse('[crio.runtime]\ncgroup_manager = "cgroupfs"\n');
   assert.equal(cgroupfs.runtimes.get("crun")?.settings.monitor_cgroup.value, "");
 });
