@@ -31,7 +31,8 @@ export function pinnedSource(registry: MirroredRegistry): PinnedSource {
 
 function pinned(repository: MirroredRepository): MirroredRepository {
   const manifests = new Map<string, ManifestContent>();
-  const keep = (content: ManifestContent): ManifestContent => {
+  const keep = (name: string, content: ManifestContent): ManifestContent => {
+    manifests.set(name, content);
     manifests.set(content.descriptor.digest, content);
     return content;
   };
@@ -40,7 +41,7 @@ function pinned(repository: MirroredRepository): MirroredRepository {
     async readManifest(tagOrDigest, options = {}) {
       options.signal?.throwIfAborted();
       const known = manifests.get(tagOrDigest);
-      return known ?? keep(await repository.readManifest(tagOrDigest, options));
+      return known ?? keep(tagOrDigest, await repository.readManifest(tagOrDigest, options));
     },
     async *fetch(descriptor, { signal } = {}) {
       signal?.throwIfAborted();
@@ -52,7 +53,7 @@ function pinned(repository: MirroredRepository): MirroredRepository {
       const bytes = known ?? (await fetchManifestBytes(repository, descriptor, { signal }));
       // It may be known under a descriptor with another size.
       verifyBytes(bytes, descriptor);
-      keep({ descriptor, bytes });
+      keep(descriptor.digest, { descriptor, bytes });
       yield bytes;
     },
   };

@@ -1,4 +1,5 @@
 /** A node that answers by hand, and registries in memory that count what they are asked. */
+import type { KeyObject } from "node:crypto";
 import { collectBytes } from "../../../src/core/bytes.ts";
 import { digestOf } from "../../../src/core/digest.ts";
 import { OCI_CONFIG, OCI_MANIFEST } from "../../../src/core/media-types.ts";
@@ -78,8 +79,8 @@ export function fakeRegistries(): FakeRegistries {
   return { registry: { repositoryAt }, store, requests, down };
 }
 
-export const key = mintKey();
-export const otherKey = mintKey();
+export const key: KeyObject = mintKey();
+export const otherKey: KeyObject = mintKey();
 
 /** An image in a store, signed if a name to claim is given. */
 export async function pushImage(
@@ -113,14 +114,14 @@ export interface PushedImage {
 }
 
 /** A policy that demands the key's signature for a scope, and rejects all else. */
-export function signedPolicy(scope: string, signer = key): object {
+export function signedPolicy(scope: string, signer: KeyObject = key): object {
   return {
     default: [{ type: "reject" }],
     transports: { docker: { [scope]: [signedRequirement(signer)] } },
   };
 }
 
-export function signedRequirement(signer = key): object {
+export function signedRequirement(signer: KeyObject = key): object {
   const keyData = Buffer.from(publicKeyPem(signer)).toString("base64");
   return { type: "sigstoreSigned", keyData, signedIdentity: { type: "matchRepository" } };
 }
