@@ -9,6 +9,7 @@
  *   word before low word, equality before LT and LE before GT and GE, then the larger operand first (for LT
  *   and LE the smaller). Only tests that differ in nothing but their mask stand in the order they came.
  * - Equal tests are one test, and what follows them is merged.
+ * - A rule whose conditions on the higher arguments are already a rule of their own is left out: see `isCovered`.
  * - A level is decided by its first test that leads to an action; where a branch ends without one, the next
  *   test of the level outside it goes on.
  *
@@ -16,6 +17,18 @@
  *
  * @module
  */
+import { isCovered } from "./filter-cover.ts";
+import {
+  type Branch,
+  comparePlaces,
+  everyAction,
+  isSameTest,
+  type Leaf,
+  type Level,
+  type TestNode,
+} from "./filter-nodes.ts";
+
+export type { Leaf, Level, TestNode } from "./filter-nodes.ts";
 
 /** A condition as libseccomp takes it. */
 export interface Condition {
@@ -30,35 +43,6 @@ export interface Condition {
 
 /** The comparisons, without `SCMP_CMP_`. */
 export type Operator = "NE" | "LT" | "LE" | "EQ" | "GE" | "GT" | "MASKED_EQ";
-
-/** An action at the end of a chain. */
-export interface Leaf<R> {
-  readonly kind: "leaf";
-  /** Return value of the filter. */
-  readonly value: number;
-  /** Whose action it is. */
-  readonly rule: R;
-}
-
-/** One test of a word of an argument, with what it leads to. */
-export interface TestNode<R> {
-  readonly arg: number;
-  readonly word: "high" | "low";
-  /** `masked` and `eq` with all ones are the same question, but libseccomp keeps them apart. */
-  readonly test: "eq" | "masked" | "gt" | "ge";
-  readonly mask: number;
-  readonly value: number;
-  /** 0 for equality, 1 for LT and LE, 2 for GT and GE. */
-  readonly order: 0 | 1 | 2;
-  /** The whole operand of the rule that made the test. */
-  readonly operand: bigint;
-  readonly yes: Branch<R>;
-  readonly no: Branch<R>;
-}
-
-/** Tests side by side. */
-export type Level<R> = readonly TestNode<R>[];
-type Branch<R> = Leaf<R> | Level<R> | undefined;
 
 /** All rules of one call on one architecture: a final action, or a tree. */
 export type CallTree<R> = Leaf<R> | Level<R>;
@@ -83,6 +67,8 @@ export function addRule<R>(
   let branch: Branch<R> = leaf;
   for (const condition of sorted.reverse()) branch = [testOf(condition, branch, bits)];
   if (tree === undefined) return branch as Level<R>;
+  // Only what has a condition on a lower argument too can be covered.
+  if (sorted.length > 1 && isCovered(tree, branch as Level<R>, leaf.value)) return tree;
   return insertAll(tree, branch as Level<R>);
 }
 
@@ -200,26 +186,12 @@ function insertAll<R>(level: Level<R>, added: Level<R>): Level<R> | "conflict" {
 
 function insert<R>(level: Level<R>, added: TestNode<R>): Level<R> | "conflict" {
   // An equal test behind the place where this one belongs is not looked for: it then stands there twice.
-  const at = level.findIndex((other) => isSameTest(other, added) || compare(added, other) < 0);
+  const at = level.findIndex((other) => isSameTest(other, added) || comparePlaces(added, other) < 0);
   const node = level[at];
   if (!node) return [...level, added];
   if (!isSameTest(node, added)) return level.toSpliced(at, 0, added);
   const merged = mergeNodes(node, added);
   return merged === "conflict" ? merged : level.with(at, merged);
-}
-
-function isSameTest<R>(a: TestNode<R>, b: TestNode<R>): boolean {
-  return (
-    a.arg === b.arg && a.word === b.word && a.test === b.test && a.value === b.value && a.mask === b.mask
-  );
-}
-
-/** Below 0 where `a` is tested before `b`. */
-function compare<R>(a: TestNode<R>, b: TestNode<R>): number {
-  if (a.arg !== b.arg) return b.arg - a.arg;
-  if (a.word !== b.word) return a.word === "high" ? -1 : 1;
-  if (a.order !== b.order) return a.order - b.order;
-  return a.order === 1 ? a.value - b.value : b.value - a.value;
 }
 
 function mergeNodes<R>(node: TestNode<R>, added: TestNode<R>): TestNode<R> | "conflict" {
@@ -254,12 +226,4 @@ function mergeBranches<R>(
   }
   if (!("kind" in added)) return insertAll(branch, added);
   return everyAction(branch, added.value) ? added : "conflict";
-}
-
-function everyAction<R>(level: Level<R>, value: number): boolean {
-  return level.every(({ yes, no }) =>
-    [yes, no].every((branch) =>
-      branch === undefined ? true : "kind" in branch ? branch.value === value : everyAction(branch, value),
-    ),
-  );
 }

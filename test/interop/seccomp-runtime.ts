@@ -23,7 +23,7 @@ import { RUNTIME_CALLS } from "./profiles.ts";
 const EBADF = 9;
 const ENOSYS = 38;
 const SIGSYS = 31;
-export const WIDE = 2n ** 32n;
+export const WIDE: bigint = 2n ** 32n;
 
 /** A call, with the exit code of its program without a filter. */
 export interface Call {

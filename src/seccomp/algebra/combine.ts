@@ -5,6 +5,7 @@
  */
 import { actionOf, hasErrno } from "../actions.ts";
 import { type SeccompArch, seccompArch } from "../arch.ts";
+import { compileBuilt } from "../bpf/compile.ts";
 import { SeccompError } from "../errors.ts";
 import { type BuiltFilter, buildFilter, checkRules } from "../filter.ts";
 import { copySyscall } from "../runtime-spec.ts";
@@ -53,7 +54,8 @@ export interface CombinedProfile {
  * runc answers ENOSYS to calls newer than all that a profile names; that is not part of a profile here.
  *
  * @throws {SeccompError} `ERR_SECCOMP_UNSUPPORTED` where no profile that is known how to write decides so: such as
- *   when a call would need other rules on one architecture than on another.
+ *   when a call would need other rules on one architecture than on another, or its program is longer than the kernel
+ *   takes.
  * @throws {SeccompError} `ERR_SECCOMP_FILTER_INVALID`, `ERR_SECCOMP_RULE_CONFLICT` for a profile that no runtime
  *   loads.
  * @throws {RangeError} For an empty list.
@@ -145,7 +147,9 @@ function combine(
   const known = [...names].filter(isSyscallName);
   const rules = rulesOfAll(goal, known);
   const spec: LinuxSeccomp = { ...header, ...syscallsOf(rules) };
-  checkEverywhere(goal, spec, filters);
+  const result = built(spec, native);
+  checkEverywhere(goal, result, filters);
+  checkLength(result);
   return { spec, unknown: [...names].filter((name) => !isSyscallName(name)) };
 }
 
@@ -234,14 +238,24 @@ function decidesAs(
 
 function checkEverywhere(
   { table, native, wanted, arches }: Goal,
-  spec: LinuxSeccomp,
+  result: BuiltFilter,
   filters: readonly BuiltFilter[],
 ): void {
-  const result = built(spec, native);
   const covered = new Set(arches.map(({ name }) => name));
   for (const { arch, from } of numberRanges([...filters, result], native)) {
     if (!covered.has(arch) || decisionOf(table, [result], arch, from) === wanted(arch, from)) continue;
     throw inexpressible(`number ${from}`, `on ${arch}`);
+  }
+}
+
+/** A profile that no kernel takes would be no answer. */
+function checkLength(result: BuiltFilter): void {
+  try {
+    compileBuilt(result, "list");
+  } catch (cause) {
+    if (!(cause instanceof SeccompError)) throw cause;
+    const message = `the profile that decides as these together cannot be loaded: ${cause.message}`;
+    throw new SeccompError("ERR_SECCOMP_UNSUPPORTED", message, { cause });
   }
 }
 

@@ -224,6 +224,57 @@ describe("evaluateSyscall", () => {
     });
   });
 
+  test("leaves out rules that one on a higher argument covers, so that they contradict nothing", () => {
+    const both = (errno: number) => deny(["personality"], errno, arg("EQ", 2n, 0), arg("EQ", 9n, 1));
+    const covers = allow(["personality"], arg("EQ", 9n, 1));
+    const beside = allow(["personality"], arg("EQ", 2n, 0), arg("EQ", 1n, 1));
+    const other = allow(["personality"], arg("EQ", 3n, 1));
+    // The codes of libseccomp 2.5.4.
+    const table: [rules: LinuxSyscall[], codes: number[]][] = [
+      [
+        [both(2), both(3)],
+        [0, -17],
+      ],
+      [
+        [both(2), beside, both(3)],
+        [0, 0, -17],
+      ],
+      [
+        [both(2), other, beside, both(3)],
+        [0, 0, 0, -17],
+      ],
+      [
+        [both(2), covers, both(3)],
+        [0, 0, 0],
+      ],
+      [
+        [covers, both(2), both(3)],
+        [0, 0, 0],
+      ],
+      [
+        [both(2), beside, covers, both(3)],
+        [0, 0, 0, 0],
+      ],
+      [
+        [both(2), other, beside, covers, both(3)],
+        [0, 0, 0, 0, 0],
+      ],
+    ];
+    for (const architectures of [[], X86_FAMILY]) {
+      for (const [rules, codes] of table) {
+        const spec = { ...profile(...rules), architectures };
+        const { results } = buildFilter(spec, { native: "x86_64" });
+        assert.deepEqual(
+          results.map(({ code }) => code),
+          codes,
+        );
+        if (codes.includes(-17) || !rules.includes(covers)) continue;
+        assert.deepEqual([outcome(spec, 2n, 9n), outcome(spec, 1n, 9n)], ["ALLOW", "ALLOW"]);
+        assert.equal(outcome(spec, 2n, 8n), "ERRNO 1");
+      }
+    }
+  });
+
   test("kills calls of architectures that the profile does not list", () => {
     const spec = profile(allow(["personality"]));
     const at = (arch: string, architectures: string[], native = "x86_64"): SyscallDecision =>

@@ -41,6 +41,17 @@ describe("intersectProfiles", () => {
     assert.deepEqual(spec?.syscalls, [rule("ALLOW", ["socket"], arg("EQ", 2n), arg("NE", 3n, 1))]);
   });
 
+  test("refuses what no kernel loads: thousands of instructions for conditions that cannot be one", () => {
+    const above = [0, 1].map((index) => arg("GT", 0x5555_5555_5555_5555n, index));
+    const odd = [0, 1].map((index) => ({ ...arg("MASKED_EQ", 3n, index), valueTwo: 1n }));
+    const of = (args: LinuxSeccompArg[]): LinuxSeccomp => deny(rule("ALLOW", ["personality"], ...args));
+    assert.ok(intersectProfiles([of(above.slice(1)), of(odd.slice(1))], native).spec?.syscalls);
+    assert.throws(() => intersectProfiles([of(above), of(odd)], native), {
+      code: "ERR_SECCOMP_UNSUPPORTED",
+      message: /4096 instructions/,
+    });
+  });
+
   test("keeps the errno of the first of two that deny", () => {
     const first = { ...deny(rule("ALLOW", ["read"])), defaultErrnoRet: 38 };
     const { spec } = intersectProfiles([first, deny(rule("ALLOW", ["write"]))], native);
