@@ -14,7 +14,7 @@ import type { SeccompProfile } from "../types.ts";
 export interface IgnoredPart {
   kind: /** A member that the engine does not know, such as `includes` for containerd. */
     | "unknown-member"
-    /** A member that stands again in the same object: the engine reads one over the other. */
+    /** A member that stands again in the same object: the engine reads one over the other, or the first alone. */
     | "repeated-member"
     /** An `archMap` that is not read on the node's architecture: the filter is native only. */
     | "architecture-map"
@@ -32,6 +32,12 @@ export interface IgnoredPart {
 
 const MAX_PATHS = 10;
 
+/** Which members an engine reads, and whether in their own letters only. */
+export interface MemberReader {
+  format: ProfileFormat;
+  exact: boolean;
+}
+
 /** Takes one part that is passed over. */
 type Ignore = (kind: IgnoredPart["kind"], name: string, path: () => string) => void;
 
@@ -42,7 +48,7 @@ type Ignore = (kind: IgnoredPart["kind"], name: string, path: () => string) => v
  */
 export function ignoredParts(
   root: JsonNode,
-  format: ProfileFormat,
+  { format, exact }: MemberReader,
   profile: SeccompProfile,
   converted: ConvertedProfile | undefined,
 ): IgnoredPart[] {
@@ -54,20 +60,25 @@ export function ignoredParts(
     part.count++;
     if (part.paths.length < MAX_PATHS) part.paths.push(path());
   };
-  ignoreMembers(root, profileSchema(format), ignore);
+  ignoreMembers(root, profileSchema(format), exact ? (name) => name : foldCase, ignore);
   if (converted) ignoreEntries(profile, converted, ignore);
   return [...parts.values()];
 }
 
-/** Members as the engine's decoder finds them: by name, in any letter case. What is unknown is not looked into. */
-function ignoreMembers(node: JsonNode, schema: JsonSchema, ignore: Ignore): void {
+/** Members as the engine's reader finds them by name. What is unknown is not looked into. */
+function ignoreMembers(
+  node: JsonNode,
+  schema: JsonSchema,
+  fold: (name: string) => string,
+  ignore: Ignore,
+): void {
   const { items, properties } = schema as { items?: JsonSchema; properties?: Record<string, JsonSchema> };
-  if (node.kind === "array" && items) for (const item of node.items) ignoreMembers(item, items, ignore);
+  if (node.kind === "array" && items) for (const item of node.items) ignoreMembers(item, items, fold, ignore);
   if (node.kind !== "object" || !properties) return;
-  const names = new Map(Object.keys(properties).map((name) => [foldCase(name), name]));
+  const names = new Map(Object.keys(properties).map((name) => [fold(name), name]));
   const seen = new Set<string>();
   for (const { key, value } of node.members) {
-    const name = names.get(foldCase(key.slice(0, MAX_NAME + 1)));
+    const name = names.get(fold(key.slice(0, MAX_NAME + 1)));
     const inner = name === undefined ? undefined : properties[name];
     if (name === undefined || !inner) {
       ignore("unknown-member", key.slice(0, MAX_NAME), () => pathOf(value));
@@ -75,7 +86,7 @@ function ignoreMembers(node: JsonNode, schema: JsonSchema, ignore: Ignore): void
     }
     if (seen.has(name)) ignore("repeated-member", name, () => pathOf(value));
     seen.add(name);
-    ignoreMembers(value, inner, ignore);
+    ignoreMembers(value, inner, fold, ignore);
   }
 }
 

@@ -18,6 +18,7 @@ import { profileOf, profileTree } from "../parse.ts";
 import { readProfile } from "../read-profile.ts";
 import type { ProfileFormat } from "../schema.ts";
 import type { LinuxSeccomp, SeccompEngine, SeccompProfile } from "../types.ts";
+import { crunRefusal, readAsCrun } from "./crun.ts";
 import { type IgnoredPart, ignoredParts } from "./ignored.ts";
 
 /** Who is handed the file. */
@@ -25,6 +26,7 @@ export type PortabilityEngine =
   | SeccompEngine
   /** The runtime itself: the file is `linux.seccomp` of a bundle's configuration. Read as containerd reads a file. */
   | "runc"
+  /** The same, as crun reads it: names of members in their own letters only, and the first of several. */
   | "crun"
   /** The runtime specification to the letter, as `readProfile` reads it. */
   | "runtime-spec";
@@ -197,20 +199,22 @@ async function readingOf(
     profile =
       engine === "runtime-spec"
         ? (await readProfile(input, { format: "runtime-spec", maxBytes })).profile
-        : profileOf(root, reads);
+        : engine === "crun" && root.kind !== "null"
+          ? readAsCrun(root)
+          : profileOf(root, reads);
   } catch (error) {
     return { ...nothing, outcome: refusal(error, "read") };
   }
-  const format = ENGINES[engine];
+  const reader = { format: ENGINES[engine], exact: engine === "crun" };
   let converted: ConvertedProfile;
   try {
     converted = convertProfile(profile, node);
   } catch (error) {
-    const ignored = ignoredParts(root, format, profile, undefined);
+    const ignored = ignoredParts(root, reader, profile, undefined);
     return { ...nothing, ignored, outcome: refusal(error, "convert") };
   }
   const { confinement, spec } = converted;
-  const read = { engine, ignored: ignoredParts(root, format, profile, converted), spec };
+  const read = { engine, ignored: ignoredParts(root, reader, profile, converted), spec };
   if (engine === "runc" || engine === "crun") {
     // An absent member: containerd would hand on an empty object.
     if (root.kind === "null") return { ...read, spec: null, outcome: { kind: "unconfined" } };
@@ -244,6 +248,10 @@ function runtimesOf(
 
 function answerOf(spec: LinuxSeccomp | null, runtime: "runc" | "crun", { native }: Node): RuntimeAnswer {
   if (spec === null) return { kind: "no-filter" };
+  const refusal = runtime === "crun" ? crunRefusal(spec) : undefined;
+  if (refusal !== undefined) {
+    return { kind: "refused", code: "ERR_SECCOMP_FILTER_INVALID", message: refusal };
+  }
   try {
     const { kind } = createEvaluator(spec, { native, runtime }).evaluate({ arch: native, nr: 0 });
     return { kind: kind === "no-filter" ? "no-filter" : "loads" };

@@ -76,7 +76,7 @@ function ignoredText({ kind, name, count, paths }: IgnoredPart): string {
     case "unknown-member":
       return `does not read ${name}: ${where}`;
     case "repeated-member":
-      return `reads ${name} over what stands before: ${where}`;
+      return `reads ${name} once, though it stands again: ${where}`;
     case "architecture-map":
       return `does not read ${name} on this architecture: the filter is native only`;
     case "dropped-entry":

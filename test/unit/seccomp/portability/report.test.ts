@@ -121,6 +121,9 @@ describe("what an engine passes over", () => {
     const includes = all.containerd.ignored.find(({ name }) => name === "includes");
     assert.deepEqual(includes?.paths, ["$['syscalls'][1]['includes']", "$['syscalls'][2]['includes']"]);
     assert.deepEqual(all.runc.ignored, all.containerd.ignored);
+    assert.deepEqual(all.crun.ignored, []);
+    const { outcome } = all.crun;
+    assert.equal(outcome.kind === "refused" && outcome.message, "Required field 'names' not present");
     assert.deepEqual(all["runtime-spec"].ignored, []);
   });
 
@@ -170,8 +173,24 @@ describe("what an engine passes over", () => {
       );
       assert.equal(all[engine].outcome.kind, "filter");
     }
+    assert.deepEqual(parts(all.crun), [
+      "unknown-member DefaultAction 1",
+      "unknown-member x 1",
+      "unknown-member sYscalls 1",
+    ]);
     const strict = all["runtime-spec"].outcome;
     assert.equal(strict.kind === "refused" && strict.code, "ERR_SECCOMP_STRICT");
+  });
+
+  test("is the first of several members to crun alone", async () => {
+    const all = await readings(
+      '{"defaultAction":"SCMP_ACT_LOG","defaultAction":"SCMP_ACT_ERRNO","Flags":[]}',
+    );
+    const actionOf = ({ outcome }: EnginePortability): string =>
+      outcome.kind === "filter" ? outcome.spec.defaultAction : outcome.kind;
+    assert.deepEqual([actionOf(all.runc), actionOf(all.crun)], ["SCMP_ACT_ERRNO", "SCMP_ACT_LOG"]);
+    assert.deepEqual(parts(all.crun), ["repeated-member defaultAction 1", "unknown-member Flags 1"]);
+    assert.ok(changes(all.crun).some((text) => text.startsWith("looser")));
   });
 
   test("is counted, with its first places", async () => {
@@ -186,10 +205,12 @@ describe("what an engine passes over", () => {
 });
 
 describe("what becomes of a file", () => {
+  const arg = (value: string): string =>
+    `{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":${value},"op":"SCMP_CMP_EQ"}]}]}`;
   const cases: [name: string, profile: object | string, outcomes: string[]][] = [
     ["no JSON", "{", ["read", "read", "read", "read", "read", "read"]],
     // Nobody stops a container for a profile that says nothing; crun wants a default action.
-    ["{}", {}, ["unconfined", "unconfined", "unconfined", "unconfined", "load", "read"]],
+    ["{}", {}, ["unconfined", "unconfined", "unconfined", "unconfined", "read", "read"]],
     // In a bundle's configuration null is an absent member; containerd makes an empty object of it.
     ["null", "null", ["unconfined", "unconfined", "unconfined", "unconfined", "unconfined", "read"]],
     [
@@ -206,6 +227,23 @@ describe("what becomes of a file", () => {
       { defaultAction: "SCMP_ACT_ERRNO", syscalls: [{ ...READ, name: "write" }] },
       ["convert", "convert", "filter", "filter", "filter", "read"],
     ],
+    // crun wants names in a rule.
+    [
+      "name without names",
+      { defaultAction: "SCMP_ACT_ERRNO", syscalls: [{ name: "read", action: "SCMP_ACT_ALLOW" }] },
+      ["filter", "filter", "filter", "filter", "read", "read"],
+    ],
+    [
+      "an entry that is null",
+      '{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[null]}',
+      ["read", "read", "filter", "load", "read", "read"],
+    ],
+    // crun reads members in their own letters, and passes over or takes some values that Go programs refuse.
+    ["other letters", '{"DefaultAction":"SCMP_ACT_ERRNO"}', [...Array(4).fill("filter"), "read", "read"]],
+    ["a number as a text", arg('"1"'), ["read", "read", "read", "read", "undecided", "read"]],
+    ["a negative number", arg("-1"), ["read", "read", "read", "read", "undecided", "read"]],
+    ["a number with a point", arg("1.0"), ["read", "read", "read", "read", "read", "read"]],
+    ["2^64", arg("18446744073709551616"), ["read", "read", "read", "read", "read", "read"]],
     [
       "an unknown errno name",
       { defaultAction: "SCMP_ACT_ERRNO", defaultErrno: "EWOULDBLOCK" },
@@ -269,6 +307,16 @@ describe("what becomes of a file", () => {
       assert.equal(all[engine].runtimes?.runc.kind, "loads");
       assert.equal(all[engine].runtimes?.crun.kind, "refused");
     }
+    // Go writes a rule without names as null, which crun takes for none.
+    const unnamed = await readings({
+      defaultAction: "SCMP_ACT_ERRNO",
+      syscalls: [{ action: "SCMP_ACT_ALLOW" }],
+    });
+    for (const engine of ["moby", "containerd"] as const) {
+      assert.equal(unnamed[engine].runtimes?.runc.kind, "loads");
+      assert.equal(unnamed[engine].runtimes?.crun.kind, "refused");
+    }
+    assert.equal(unnamed["containers-common"].runtimes?.crun.kind, "loads");
     const empty = await readings("{}");
     assert.deepEqual(empty["containers-common"].runtimes?.crun, { kind: "no-filter" });
     assert.deepEqual(empty.containerd.runtimes?.runc, { kind: "no-filter" });

@@ -45,7 +45,7 @@ test("no filter, no start and no difference are said in so many words", async ()
     "  runc starts the container without a filter",
     '  crun does not start the container: unknown action ""',
     "  decides every call as with containers-common",
-    'crun: refused, the container does not start: unknown action ""',
+    "crun: refused, the container does not start: Required field 'defaultAction' not present",
   ]);
   const [all] = await lines({ defaultAction: "SCMP_ACT_LOG" });
   assert.equal(all, "containers-common: a filter that lets every call through");
