@@ -112,7 +112,7 @@ export interface RunningWebhook {
 export async function startWebhook(
   folder: WebhookFolder,
   args: readonly string[] = [],
-  { listens = true } = {},
+  { listens = true }: { listens?: boolean } = {},
 ): Promise<RunningWebhook> {
   const port = await freePort();
   const logFile = join(folder.path, `log-${port}`);
