@@ -4,6 +4,7 @@
  * @module
  */
 
+export * from "./cni/index.ts";
 export * from "./containerd/index.ts";
 export * from "./crio/index.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigErrorOptions } from "./errors.ts";

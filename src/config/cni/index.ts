@@ -19,4 +19,5 @@ export {
   parseCniList,
   parseCniPlugin,
 } from "./network.ts";
+export { type NodeCniTemplate, nodeCniTemplate, nodeNetworks } from "./node-networks.ts";
 export { renderCniTemplate } from "./template.ts";
