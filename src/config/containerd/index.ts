@@ -10,11 +10,11 @@ export { type LoadContainerdConfigOptions, loadContainerdConfig } from "./load.t
 export {
   type ContainerdConfig,
   type ContainerdFlags,
-  type ContainerdStreamProcessor,
   containerdSeccompNode,
   DEFAULT_CONTAINERD_CONFIG,
   type ParseContainerdConfigOptions,
   parseContainerdConfig,
 } from "./parse.ts";
+export type { ContainerdStreamProcessor } from "./stream-processors.ts";
 export type { ConfigList, ConfigNode, ConfigScalar, ConfigTable, Sourced } from "./tree.ts";
 export type { ContainerdConfigWarning, ContainerdWarningPlace } from "./warnings.ts";

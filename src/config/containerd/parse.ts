@@ -13,6 +13,7 @@ import { type ContainerdConfigFile, mergedTree } from "./files.ts";
 import { GRPC_SERVER, pluginTables, TTRPC_SERVER } from "./keys.ts";
 import { pluginName } from "./migrate.ts";
 import { type ContainerdRules, containerdRules, DEFAULT_RELEASE } from "./release.ts";
+import { type ContainerdStreamProcessor, streamProcessorsOf } from "./stream-processors.ts";
 import {
   type ConfigTable,
   EMPTY_TABLE,
@@ -70,11 +71,11 @@ export interface ContainerdConfig extends ContainerdCri {
   readonly ttrpc: Sourced<string>;
   /** Empty: `info`. */
   readonly logLevel: Sourced<string>;
-  /** Full names of plugins that are not started; of a version 1 file read by 1.x, short ones. */
+  /** Full names of plugins that are not started; short ones of version 1 are completed. */
   readonly disabledPlugins: readonly Sourced<string>[];
   /** Full names of plugins without which the daemon does not start. */
   readonly requiredPlugins: readonly Sourced<string>[];
-  /** Programs that layers are passed through, such as for decryption, by name. */
+  /** Programs that layers are passed through, such as for decryption, by name; two are built in. */
   readonly streamProcessors: ReadonlyMap<string, ContainerdStreamProcessor>;
   /**
    * All that the files say, each value with its place, in the layout of the newest version: also what has no field
@@ -82,18 +83,6 @@ export interface ContainerdConfig extends ContainerdCri {
    */
   readonly tree: ConfigTable;
   readonly warnings: readonly ContainerdConfigWarning[];
-}
-
-/** A program that changes layers on their way. */
-export interface ContainerdStreamProcessor {
-  /** Media types that go in. */
-  readonly accepts: readonly Sourced<string>[];
-  /** Media type that comes out. */
-  readonly returns: Sourced<string>;
-  readonly path: Sourced<string>;
-  /** Such as `--decryption-keys-path` and the folder of the keys. */
-  readonly args: readonly Sourced<string>[];
-  readonly env: readonly Sourced<string>[];
 }
 
 /**
@@ -185,22 +174,6 @@ function socketsOf(
       ? setting(undefined, textAt(plugins, TTRPC_SERVER, "address"), "/run/containerd/containerd.sock.ttrpc")
       : setting(undefined, nonEmpty(own), `${socket.value}.ttrpc`, socket.origin);
   return { socket, ttrpc };
-}
-
-function streamProcessorsOf(tree: ConfigTable): ReadonlyMap<string, ContainerdStreamProcessor> {
-  const table = tableAt(tree, "stream_processors");
-  return new Map(
-    [...table.entries.keys()].map((name) => [
-      name,
-      {
-        accepts: textsAt(table, name, "accepts") ?? [],
-        returns: textAt(table, name, "returns") ?? { value: "" },
-        path: textAt(table, name, "path") ?? { value: "" },
-        args: textsAt(table, name, "args") ?? [],
-        env: textsAt(table, name, "env") ?? [],
-      },
-    ]),
-  );
 }
 
 /** An empty text at the top of a file says nothing. */

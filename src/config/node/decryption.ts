@@ -8,7 +8,7 @@
 import { createPrivateKey } from "node:crypto";
 import { posix } from "node:path";
 import type { SignalOptions } from "../../core/signal.ts";
-import type { ContainerdStreamProcessor } from "../containerd/parse.ts";
+import type { ContainerdStreamProcessor } from "../containerd/stream-processors.ts";
 import { ConfigError } from "../errors.ts";
 import type { ContainerdNodeRuntime, CrioRuntime, NodeConfig } from "../node.ts";
 import type { NodeFiles } from "../node-files.ts";
@@ -55,7 +55,7 @@ export type NodeDecryption =
       }[];
     }
   /** Not at all: such an image cannot be pulled. */
-  | { readonly kind: "none"; readonly reason: "no-keys-path" | "no-key-model" | "no-processors" };
+  | { readonly kind: "none"; readonly reason: "no-keys-path" | "no-key-model" };
 
 const MAX_FILES = 1000;
 const MAX_DEPTH = 32;
@@ -101,9 +101,7 @@ async function ofContainerd(
     const folder = named && { folder: await readFolder(named.value, named.origin, files, options) };
     processors.push({ name, path: processor.path.value, accepts, ...folder });
   }
-  return processors.length === 0
-    ? { kind: "none", reason: "no-processors" }
-    : { kind: "processors", processors };
+  return { kind: "processors", processors };
 }
 
 /** The folder that the arguments of a program name, as one argument or as two. */

@@ -102,22 +102,40 @@ path = "x"
       await withRoot({ inside, outside: { "/k/b": pem(RSA.privateKey) } }, async (root) => {
         const found = await nodeDecryption(await containerdNode(root));
         assert.ok(found.kind === "processors");
-        assert.equal(found.processors.length, 1);
-        const [first] = found.processors;
-        assert.equal(first?.name, "tar.gzip");
+        assert.ok(found.processors.every(({ name }) => name !== "other"));
+        const first = found.processors.find(({ name }) => name === "tar.gzip");
         assert.equal(first?.folder?.origin?.line, 6);
         assert.deepEqual(first?.folder?.keys, [{ path: "/k/a", kind: "private-key", type: "rsa" }]);
       });
     }
   });
 
-  test("does not open anything without processors or key model", async () => {
-    await withRoot({ inside: {} }, async (root) => {
-      assert.deepEqual(await nodeDecryption(await containerdNode(root)), {
-        kind: "none",
-        reason: "no-processors",
-      });
+  test("has processors of its own, with a folder for their keys", async () => {
+    const inside = { "/etc/containerd/ocicrypt/keys/a": pem(EC.privateKey) };
+    await withRoot({ inside }, async (root) => {
+      const found = await nodeDecryption(await containerdNode(root));
+      assert.ok(found.kind === "processors");
+      assert.deepEqual(
+        found.processors.map(({ name, path, accepts, folder }) => [name, path, accepts, folder?.keys.length]),
+        [
+          [
+            "io.containerd.ocicrypt.decoder.v1.tar",
+            "ctd-decoder",
+            ["application/vnd.oci.image.layer.v1.tar+encrypted"],
+            1,
+          ],
+          [
+            "io.containerd.ocicrypt.decoder.v1.tar.gzip",
+            "ctd-decoder",
+            ["application/vnd.oci.image.layer.v1.tar+gzip+encrypted"],
+            1,
+          ],
+        ],
+      );
     });
+  });
+
+  test("does not open anything without key model; a processor need not name a folder", async () => {
     const off = `${processor('""')}[plugins."io.containerd.cri.v1.images".image_decryption]\nkey_model = ""\n`;
     await withRoot({ inside: { [MAIN]: off } }, async (root) => {
       assert.deepEqual(await nodeDecryption(await containerdNode(root)), {
@@ -127,7 +145,8 @@ path = "x"
     });
     await withRoot({ inside: { [MAIN]: processor('"--x", "y"') } }, async (root) => {
       const found = await nodeDecryption(await containerdNode(root));
-      assert.equal(found.kind === "processors" && found.processors[0]?.folder, undefined);
+      assert.ok(found.kind === "processors");
+      assert.equal(found.processors.find(({ name }) => name === "tar.gzip")?.folder, undefined);
     });
   });
 });
