@@ -225,7 +225,7 @@ export function whyNoRuntime(runtime: "runc" | "crun"): string | undefined {
 }
 
 /** Exit code under an action: without a tracer, TRACE answers ENOSYS, and nobody catches a signal. */
-function foretold(
+export function foretold(
   { action, errno = 0 }: { action: SeccompAction; errno?: number | undefined },
   { unfiltered }: Call,
 ): number {
