@@ -6,6 +6,13 @@
  * @module
  */
 export type { ByteStream } from "./core/bytes.ts";
+export {
+  DIAGNOSTICS_CHANNELS,
+  type DiagnosticsEvents,
+  type PolicyCacheEvent,
+  type PolicyDecisionEvent,
+  type RegistryRequestEvent,
+} from "./core/diagnostics.ts";
 export * from "./core/digest.ts";
 export * from "./core/errors.ts";
 export * from "./core/familiar-reference.ts";

@@ -12,6 +12,7 @@ import { type BodyPace, paced } from "./body-pace.ts";
 import { dispatchRequest } from "./dispatch.ts";
 import { OciError } from "./errors.ts";
 import type { HttpBody } from "./http-body.ts";
+import { observed } from "./request-events.ts";
 import { displayUrl } from "./url.ts";
 
 /** A request to one URL. */
@@ -52,7 +53,11 @@ const MAX_DISCARD_MS = 2000;
  *
  * @throws {OciError} `ERR_OCI_NETWORK` when there is no answer.
  */
-export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
+export function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
+  return observed(request, () => send(request));
+}
+
+async function send(request: HttpRequest): Promise<HttpAnswer> {
   const { dispatcher, ownConnection, method, url, headers, body, signal } = request;
   const { headersTimeoutMs, bodyTimeoutMs, minBytesPerSecond } = request;
   signal?.throwIfAborted();

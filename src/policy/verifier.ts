@@ -14,6 +14,7 @@ import { verdictKeys } from "./cache/cache-key.ts";
 import { createKeeper, type KeeperSubject } from "./cache/keeper.ts";
 import type { VerdictCacheOptions } from "./cache/verdict-cache.ts";
 import { type DecisionRequest, decideOnImage } from "./decision.ts";
+import { observedDecision } from "./decision-events.ts";
 import { PolicyError } from "./errors.ts";
 import { dockerImage, type EvaluateOptions } from "./evaluate.ts";
 import { type InstanceChoice, resolveReference } from "./evidence.ts";
@@ -158,34 +159,39 @@ export function createVerifier(given: Policy, options: VerifierOptions): Verifie
   }
 
   return {
-    async evaluate(asked, { signal, platform, instanceDigest } = {}) {
-      signal?.throwIfAborted();
-      const reference = readReference(asked);
-      // Not every reference is one of this transport, whatever was kept.
-      dockerImage(reference);
-      const generation = current;
-      const name = formatReference(reference);
-      const descriptor =
-        reference.digest === undefined
-          ? await generation.resolutions.run(
-              name,
-              (until) =>
-                resolveReference(source.repository(referenceName(reference)), reference, { signal: until }),
-              signal,
-            )
-          : undefined;
-      const digest = descriptor?.digest ?? reference.digest;
-      if (digest === undefined) throw new PolicyError("ERR_POLICY_MANIFEST", `${name} has no digest`);
-      const choice = { platform, instanceDigest };
-      const key = keyOf({ reference: name, digest, choice });
-      const subject = { key, reference: name, digest };
-      const request = { reference, choice, descriptor, subject, generation };
-      return generation.decisions.run(key, (until) => keptOrNew(request, until), signal);
-    },
+    evaluate: (asked, options = {}) => observedDecision(asked, () => evaluate(asked, options)),
     reload() {
       current = newGeneration(readFile);
     },
   };
+
+  async function evaluate(
+    asked: string | Reference,
+    { signal, platform, instanceDigest }: VerifyOptions,
+  ): Promise<Verdict> {
+    signal?.throwIfAborted();
+    const reference = readReference(asked);
+    // Not every reference is one of this transport, whatever was kept.
+    dockerImage(reference);
+    const generation = current;
+    const name = formatReference(reference);
+    const descriptor =
+      reference.digest === undefined
+        ? await generation.resolutions.run(
+            name,
+            (until) =>
+              resolveReference(source.repository(referenceName(reference)), reference, { signal: until }),
+            signal,
+          )
+        : undefined;
+    const digest = descriptor?.digest ?? reference.digest;
+    if (digest === undefined) throw new PolicyError("ERR_POLICY_MANIFEST", `${name} has no digest`);
+    const choice = { platform, instanceDigest };
+    const key = keyOf({ reference: name, digest, choice });
+    const subject = { key, reference: name, digest };
+    const request = { reference, choice, descriptor, subject, generation };
+    return generation.decisions.run(key, (until) => keptOrNew(request, until), signal);
+  }
 }
 
 /** Whether a verdict that was kept is the one that was asked for, whatever the cache may do. */

@@ -13,7 +13,7 @@ interface Boundary {
 /** `""` is the file `src/index.ts`. */
 const BOUNDARIES: Readonly<Record<string, Boundary>> = {
   "": { modules: ["core"], packages: [], builtins: [] },
-  core: { modules: [], packages: [], builtins: ["node:buffer", "node:crypto"] },
+  core: { modules: [], packages: [], builtins: ["node:buffer", "node:crypto", "node:diagnostics_channel"] },
   cri: { modules: ["core"], packages: ["@grpc/grpc-js", "@bufbuild/protobuf", "re2js", "ws", "yaml"] },
   oci: { modules: ["core"], packages: ["ajv", "jose", "smol-toml", "tar-stream", "undici"] },
   policy: {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type PolicyCacheEvent, publish } from "../../core/diagnostics.ts";
 import type { Digest } from "../../core/digest.ts";
 import { joinSignals, raceSignal } from "../../core/signal.ts";
 import { PolicyError } from "../errors.ts";
@@ -51,7 +52,11 @@ export interface VerdictKeeper {
  * @throws {RangeError} For a time that is negative or no number.
  */
 export function createKeeper(options: VerdictCacheOptions, now: () => number): VerdictKeeper {
-  const { store = memoryVerdictCache(), onEvent = () => {} } = options;
+  const { store = memoryVerdictCache() } = options;
+  const onEvent = (event: CacheEvent): void => {
+    options.onEvent?.(event);
+    publish("lading:policy:cache", () => (event.kind === "failed" ? failedEvent(event) : { ...event }));
+  };
   const { allowedTtlMs = 600_000, rejectedTtlMs = 5000, maxWaitMs = 250 } = options;
   for (const time of [allowedTtlMs, rejectedTtlMs, maxWaitMs]) {
     if (!(time >= 0)) throw new RangeError("times of a cache must not be negative");
@@ -124,6 +129,10 @@ export function createKeeper(options: VerdictCacheOptions, now: () => number): V
       put(key, Object.freeze({ kind: "files", paths: files.map(([path]) => path), ...times }));
     },
   };
+}
+
+function failedEvent({ kind, operation }: Extract<CacheEvent, { kind: "failed" }>): PolicyCacheEvent {
+  return { kind, operation };
 }
 
 /** What a store answers within a time. The time keeps the process alive: something comes after it. */
