@@ -67,6 +67,7 @@ const UNLOADED: [entry: string, packages: readonly string[]][] = [
   ["lading/cri", ["undici", "tar-stream", "pkijs", "asn1js", "ajv"]],
   ["lading/oci", ["@grpc/grpc-js", "@bufbuild/protobuf", "ws", "pkijs", "asn1js", "ajv"]],
   ["lading/policy", ["@grpc/grpc-js", "@bufbuild/protobuf", "ws", "pkijs", "asn1js", "ajv", ...ON_DEMAND]],
+  ["lading/config", [...HEAVY, ...ON_DEMAND, "ajv", "jose"]],
   ["lading/explain", ["@grpc/grpc-js", "@bufbuild/protobuf", "ws", "pkijs", "asn1js", "ajv", ...ON_DEMAND]],
 ];
 
