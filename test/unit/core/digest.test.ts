@@ -249,3 +249,18 @@ test("chain ids build on each other", () => {
   assert.deepEqual(chainIds([a, b]), [a, digestOf(`${a} ${b}`)]);
   assert.notDeepEqual(chainIds([a, b]).at(-1), chainIds([b, a]).at(-1));
 });
+
+test("each character of a digest counts, whatever was looked at before", () => {
+  const good = `sha256:${"0123456789abcdef".repeat(4)}`;
+  const others = [..."\ufeff\ufffd\u0130\u2030\u{1f600}", "\ud830", "\udc61", "\u{10061}"];
+  for (let code = 0; code < 0x180; code++) others.push(String.fromCharCode(code));
+  for (let at = 0; at < good.length; at++) {
+    for (const other of others) {
+      // So that nothing of it is taken for a part of the next one.
+      assert.ok(isDigest(good));
+      const text = (good.slice(0, at) + other + good.slice(at + 1)).slice(0, good.length);
+      const wanted = text === good || (at >= 7 && /^[0-9a-f]$/.test(other));
+      assert.equal(isDigest(text), wanted, JSON.stringify(text));
+    }
+  }
+});
