@@ -136,22 +136,23 @@ function countNames(text: string): number {
   // A single character is looked for far quicker than two of which the first is frequent.
   for (let at = text.indexOf(":"); at >= 0; at = text.indexOf(":", at + 1)) {
     const before = text.charCodeAt(at - 1);
-    if (isSpace(before)) return -1;
-    if (before !== 0x22 || text.charCodeAt(at - 2) === 0x5c) continue;
+    if (before !== 0x22) {
+      if (before <= 0x20) return -1;
+      continue;
+    }
+    if (text.charCodeAt(at - 2) === 0x5c) continue;
     names++;
     let next = at + 1;
     let code = text.charCodeAt(next);
-    while (isSpace(code)) code = text.charCodeAt(++next);
+    // JSON has no other characters as low as a space but those that are space.
+    while (code <= 0x20) code = text.charCodeAt(++next);
+    if (code === 0x22) continue;
     if (code === 0x2d) code = text.charCodeAt(++next);
     if (code < 0x30 || code > 0x39) continue;
     while (code >= 0x30 && code <= 0x39) code = text.charCodeAt(++next);
     if (code === 0x2e || code === 0x65 || code === 0x45) return -1;
   }
   return names;
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
 /** How large a value is, beside what it holds. */
@@ -164,20 +165,17 @@ interface Extent {
 
 /** Adds a value to an extent; false if it is nested deep, or has a number that is not exact. */
 function measure(value: JsonValue, depth: number, extent: Extent): boolean {
-  if (typeof value === "string") {
-    extent.length += value.length + 2;
-    return true;
-  }
-  if (typeof value === "number") {
-    extent.length += digitsOf(value);
-    return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
-  }
   if (typeof value !== "object" || value === null) {
-    extent.length += value === false ? 5 : 4;
+    if (typeof value === "string") extent.length += value.length + 2;
+    else if (typeof value === "number") {
+      extent.length += digitsOf(value);
+      return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+    } else extent.length += value === false ? 5 : 4;
     return true;
   }
   if (depth >= QUICK_DEPTH) return false;
   let commas = -1;
+  let length = 2;
   if (Array.isArray(value)) {
     for (const item of value) {
       commas++;
@@ -186,15 +184,16 @@ function measure(value: JsonValue, depth: number, extent: Extent): boolean {
   } else {
     for (const key in value) {
       commas++;
-      extent.length += key.length + 3;
+      length += key.length + 3;
       const member = value[key];
-      // Most members are texts, which need no call.
-      if (typeof member === "string") extent.length += member.length + 2;
+      // Most members are texts and short numbers, which need no call.
+      if (typeof member === "string") length += member.length + 2;
+      else if (typeof member === "number" && member >= 0 && member < 1e9) length += digitsOf(member);
       else if (member === undefined || !measure(member, depth + 1, extent)) return false;
     }
     extent.members += commas + 1;
   }
-  extent.length += 2 + Math.max(commas, 0);
+  extent.length += length + Math.max(commas, 0);
   return true;
 }
 
@@ -202,6 +201,12 @@ function measure(value: JsonValue, depth: number, extent: Extent): boolean {
 function digitsOf(value: number): number {
   const size = Math.abs(value);
   if (!Number.isInteger(size) || (size % 100 === 0 && size > 0)) return Number.NaN;
+  if (value >= 0 && value < 1e9) {
+    // Without a loop: a manifest has as many sizes as it has digests.
+    if (value < 1e4) return value < 1e2 ? (value < 1e1 ? 1 : 2) : value < 1e3 ? 3 : 4;
+    if (value < 1e6) return value < 1e5 ? 5 : 6;
+    return value < 1e8 ? (value < 1e7 ? 7 : 8) : 9;
+  }
   let digits = value < 0 ? 2 : 1;
   for (let power = 10; power <= size; power *= 10) digits++;
   return digits;
