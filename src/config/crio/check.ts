@@ -1,9 +1,8 @@
 /**
  * What CRI-O refuses or replaces when it starts with a configuration.
  *
- * Whether programs, folders of the host and devices exist is not checked, since a copy of a node's `/etc` has none of
- * them. Nor are the names of capabilities, levels of the log, limits, sysctls, time zones and sets of processors, of
- * which CRI-O refuses those that it does not know.
+ * Whether programs, folders of the host, devices, time zones and processors exist is not checked, since a copy of a
+ * node's `/etc` has none of them.
  *
  * @see {@link https://github.com/cri-o/cri-o/blob/v1.36.0/pkg/config/config.go}
  * @module
@@ -13,15 +12,17 @@ import { quote } from "../../policy/quote.ts";
 import { tryParseImageReference } from "../../policy/reference.ts";
 import { checkAllowedAnnotations, knownAnnotations } from "../../seccomp/crio-annotations.ts";
 import { ConfigError } from "../errors.ts";
-import type { CrioState, NamedTable } from "./apply.ts";
+import type { CrioState } from "./apply.ts";
+import { checkLimitsAndDevices, checkTexts, workloadCpuProblem } from "./check-values.ts";
 import { defaultHandler, defaultRuntimeName, type MutableTable } from "./defaults.ts";
+import { invalid, setting } from "./invalid.ts";
+import { setMonitors } from "./monitors.ts";
 import type { Setting } from "./types.ts";
 
 const MIN_LOG_SIZE = 8192n;
 const MIN_STOP_TIMEOUT = 30n;
 const MIN_CREATE_TIMEOUT = 30n;
 const DEFAULT_CREATE_TIMEOUT = 240n;
-const SYSTEM_SLICE = "system.slice";
 
 /**
  * Checks a configuration and brings it into the form in which it takes effect.
@@ -31,8 +32,10 @@ const SYSTEM_SLICE = "system.slice";
 export function checkConfig(state: CrioState): void {
   checkImageVolumes(state);
   checkRoot(state);
+  checkLimitsAndDevices(state);
   checkDefaultRuntime(state);
   checkRuntime(state);
+  checkTexts(state);
   checkWorkloads(state);
   checkHandlers(state);
   setMonitors(state);
@@ -89,12 +92,17 @@ function checkRuntime(state: CrioState): void {
 }
 
 function checkWorkloads(state: CrioState): void {
-  for (const [name, { table, origin }] of state.workloads) {
+  for (const [name, workload] of state.workloads) {
+    const { table, origin } = workload;
     const key = `crio.runtime.workloads.${name}`;
     if (table.get("activation_annotation")?.value === "") {
       const options = origin ? { key, origin } : { key };
       const message = `annotation shouldn't be empty for workload ${quote(name)}`;
       throw new ConfigError("ERR_CONFIG_INVALID", message, options);
+    }
+    const cpus = workloadCpuProblem(workload);
+    if (cpus !== undefined) {
+      throw invalid(`${key}.resources.cpuset`, workload.resources?.get("cpuset"), cpus);
     }
     const why = annotationProblem(state, table);
     if (why !== undefined) {
@@ -199,56 +207,6 @@ function completeHandler(state: CrioState, name: string, table: MutableTable): v
   }
 }
 
-/** The former keys of the monitor win over those of handlers, except for `vm` and `pod`. */
-function setMonitors(state: CrioState): void {
-  const isSystemd = setting(state, "runtime", "cgroup_manager").value === "systemd";
-  const former: [from: string, to: string][] = [
-    ["conmon_cgroup", "monitor_cgroup"],
-    ["conmon", "monitor_path"],
-    ["conmon_env", "monitor_env"],
-  ];
-  for (const [name, handler] of state.runtimes) {
-    if (!["", "oci"].includes(String(handler.table.get("runtime_type")?.value))) continue;
-    for (const [from, to] of former) {
-      const given = setting(state, "runtime", from);
-      if (given.value === "" || (Array.isArray(given.value) && given.value.length === 0)) continue;
-      warnReplaced(state, `crio.runtime.runtimes.${name}.${to}`, handler.table.get(to), from, given);
-      handler.table.set(to, given);
-    }
-    setMonitorCgroup(name, handler, isSystemd);
-  }
-}
-
-/** Tells of a handler's own value in a file that a former key takes the place of. */
-function warnReplaced(
-  { warnings }: CrioState,
-  key: string,
-  own: Setting<unknown> | undefined,
-  from: string,
-  given: Setting<unknown>,
-): void {
-  if (!own?.origin || JSON.stringify(own.value) === JSON.stringify(given.value)) return;
-  const reason = `crio.runtime.${from} counts in its place`;
-  warnings.push({ code: "replaced-value", key, origin: own.origin, reason });
-}
-
-function setMonitorCgroup(name: string, { table }: NamedTable, isSystemd: boolean): void {
-  const group = table.get("monitor_cgroup");
-  const given = String(group?.value ?? "");
-  const key = `crio.runtime.runtimes.${name}.monitor_cgroup`;
-  if (isSystemd) {
-    if (given === "") table.set("monitor_cgroup", { value: SYSTEM_SLICE, from: "default" });
-    else if (given !== "pod" && !given.endsWith(".slice")) {
-      throw invalid(key, group, "conmon cgroup should be 'pod' or a systemd slice");
-    }
-  } else if (given === SYSTEM_SLICE) {
-    table.set("monitor_cgroup", { value: "", from: "default" });
-  } else if (given !== "" && given !== "pod") {
-    const why = `cgroupfs manager conmon cgroup should be 'pod' or empty, but got: '${given}'`;
-    throw invalid(key, group, why);
-  }
-}
-
 function checkImage(state: CrioState): void {
   for (const [key, words] of [
     ["signature_policy_dir", "signature policy"],
@@ -314,12 +272,6 @@ function annotationProblem({ minor }: CrioState, table: MutableTable): string | 
   }
 }
 
-function setting(state: CrioState, table: string, key: string): Setting<unknown> {
-  const found = state.tables.get(table)?.get(key);
-  if (!found) throw new TypeError(`no setting ${table}.${key}`);
-  return found;
-}
-
 function replaceValue(state: CrioState, table: string, key: string, value: unknown, reason: string): void {
   const { origin } = setting(state, table, key);
   state.warnings.push({
@@ -333,14 +285,4 @@ function replaceValue(state: CrioState, table: string, key: string, value: unkno
 
 function isAbsolute({ value }: Setting<unknown>): boolean {
   return String(value).startsWith("/");
-}
-
-function invalid(
-  key: string,
-  given: Setting<unknown> | undefined,
-  message: string,
-  cause?: unknown,
-): ConfigError {
-  const options = { key, origin: given?.origin, ...(cause === undefined ? {} : { cause }) };
-  return new ConfigError("ERR_CONFIG_INVALID", message, options);
 }

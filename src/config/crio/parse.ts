@@ -43,8 +43,7 @@ export interface ParseCrioConfigOptions extends CrioVersionOptions, CrioCommand 
  * The configuration in effect, each value with what set it.
  *
  * Defaults, then `crio.conf`, then the drop-ins in the order of their paths, then variables, then flags. No file that
- * a value names is read, and no program looked for. The names of capabilities, levels of the log, limits, sysctls, time
- * zones and sets of processors are not checked, of which CRI-O refuses those that it does not know.
+ * a value names is read, and no program, device, time zone or processor looked for.
  *
  * @throws {ConfigError} `ERR_CONFIG_SYNTAX`, `ERR_CONFIG_TYPE`, `ERR_CONFIG_TOO_LARGE` (1 MiB, 1048576 UTF-16 code
  * units a file), `ERR_CONFIG_INVALID` for what CRI-O does not start with, `ERR_CONFIG_VERSION`.

@@ -51,9 +51,9 @@ test("a node without files has the defaults", async () => {
 
 test("the command names other files", async () => {
   const texts = {
-    "/etc/crio/crio.conf": RUNTIME("log_level", "a"),
-    "/x.conf": RUNTIME("log_level", "b"),
-    "/y.conf": RUNTIME("log_level", "c"),
+    "/etc/crio/crio.conf": RUNTIME("log_filter", "a"),
+    "/x.conf": RUNTIME("log_filter", "b"),
+    "/y.conf": RUNTIME("log_filter", "c"),
     "/d/e/f": RUNTIME("log_filter", "d"),
     [DROP_IN]: RUNTIME("log_filter", "e"),
   };
@@ -150,7 +150,7 @@ async function withRoot(
   const root = join(folder, "root");
   try {
     mkdirSync(root);
-    writeFileSync(join(folder, "outside"), RUNTIME("log_level", "outside"));
+    writeFileSync(join(folder, "outside"), RUNTIME("log_filter", "outside"));
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), text);
@@ -168,7 +168,7 @@ async function withRoot(
 test("a root on disk is read below itself only", async () => {
   const files = {
     "/usr/main.conf": RUNTIME("seccomp_profile", "/usr/link.json"),
-    "/etc/crio/crio.conf.d/10-a/b": RUNTIME("log_level", "b"),
+    "/etc/crio/crio.conf.d/10-a/b": RUNTIME("log_filter", "b"),
     "/etc/crio/crio.conf.d/20": "",
     "/usr/p.json": '{"defaultAction":"SCMP_ACT_LOG"}',
   };
@@ -185,7 +185,7 @@ test("a root on disk is read below itself only", async () => {
       "/etc/crio/crio.conf.d/20",
       "/etc/crio/crio.conf.d/30",
     ]);
-    assert.equal(config.runtime.log_level.value, "b");
+    assert.equal(config.runtime.log_filter.value, "b");
     assert.equal(profile.kind === "file" && profile.profile.defaultAction, "SCMP_ACT_LOG");
   });
 });
@@ -212,9 +212,9 @@ test("links of a root that lead out of it or to folders do not count as files", 
 });
 
 test("a link above the drop-ins is followed", async () => {
-  const files = { "/real/crio.conf.d/a": RUNTIME("log_level", "a") };
+  const files = { "/real/crio.conf.d/a": RUNTIME("log_filter", "a") };
   await withRoot({ files, links: { "/etc/crio": "/real" } }, async (root) => {
-    assert.equal((await loadCrioNode({ root })).config.runtime.log_level.value, "a");
+    assert.equal((await loadCrioNode({ root })).config.runtime.log_filter.value, "a");
   });
 });
 
