@@ -23,6 +23,8 @@ import type {
 export interface FormatExplanationOptions {
   /** Whether to colour with ANSI sequences: `process.stdout.isTTY`. Default no. */
   colors?: boolean | undefined;
+  /** Whether to list also what was looked at and not there, or came too late to count. Default no: it is counted. */
+  all?: boolean | undefined;
 }
 
 /** More places than this are counted, not listed. */
@@ -38,7 +40,7 @@ const MARKS: Readonly<Record<Outcome["kind"], Mark>> = { runs: "ok", fails: "bad
  */
 export function formatExplanation(
   trace: PodExplanation,
-  { colors = false }: FormatExplanationOptions = {},
+  { colors = false, all = false }: FormatExplanationOptions = {},
 ): string {
   const { pod, node, kind, problems, handler, features, images, containers } = trace;
   const root: TextNode = {
@@ -49,20 +51,20 @@ export function formatExplanation(
       {
         mark: MARKS[handler.outcome.kind],
         text: `handler ${handler.name ?? "none"}${tail(handler.outcome)}`,
-        below: handler.steps.map(stepLine),
+        below: notable(handler.steps, stepLine, all),
       },
       ...features.map(({ feature, path, outcome, why }) => ({
         mark: MARKS[outcome.kind],
         text: `${feature} for ${path}: ${outcome.kind}, ${why}`,
       })),
-      ...images.map(imageNode),
-      ...containers.map(containerNode),
+      ...images.map((image) => imageNode(image, all)),
+      ...containers.map((container) => containerNode(container, all)),
     ],
   };
   return renderTree(root, { colors });
 }
 
-function imageNode(image: ImageExplanation): TextNode {
+function imageNode(image: ImageExplanation, all: boolean): TextNode {
   const { outcome, places, pullPolicy, pullPolicyFrom, name, pulls, digest, indexDigest, create } = image;
   const rest = places.length > MAX_PLACES ? ` and ${places.length - MAX_PLACES} more` : "";
   const below: TextNode[] = [
@@ -73,39 +75,45 @@ function imageNode(image: ImageExplanation): TextNode {
     const origin = name.origin === undefined ? "" : ` in ${name.origin}`;
     below.push({ text: `name by ${name.by}${origin}: ${name.candidates.join(", ")}` });
   }
-  below.push(...pulls.map(pullNode));
+  below.push(...pulls.map((pull) => pullNode(pull, all)));
   if (digest !== undefined) {
     below.push({ text: `bound to ${digest}${indexDigest === undefined ? "" : ` of index ${indexDigest}`}` });
   }
-  if (create) below.push(createNode(create));
-  return { mark: MARKS[outcome.kind], text: `image ${image.image}${tail(outcome)}`, below };
+  if (create) below.push(createNode(create, pulls.at(-1)?.policy, all));
+  return { mark: MARKS[outcome.kind], text: `image ${image.image}: ${outcome.kind}`, below };
 }
 
-function pullNode(pull: PullExplanation): TextNode {
+function pullNode(pull: PullExplanation, all: boolean): TextNode {
   const { outcome, reference, sources, answeredBy, passedOver, policy } = pull;
   const below: TextNode[] = sources.steps.map(stepLine);
   for (const { kind, url, reference: asked, credentials } of sources.attempts) {
-    below.push({ text: `${kind} ${url} for ${asked}`, below: credentials.map(credentialsLine) });
+    const looked = { text: "credentials", below: notable(credentials, stepLine, all) };
+    below.push({ text: `${kind} ${url} for ${asked}`, below: credentials.length === 0 ? [] : [looked] });
   }
   for (const { url, code, message } of passedOver) {
     below.push({ mark: "unclear", text: `${url} passed over: ${code}: ${message}` });
   }
   if (answeredBy !== undefined) below.push({ text: `answered by ${answeredBy}` });
-  if (policy) below.push(policyNode(policy));
+  if (policy) below.push(policyNode(policy, all));
   return { mark: MARKS[outcome.kind], text: `pull ${reference}${tail(outcome)}`, below };
 }
 
-function createNode({ outcome, why, policy }: CreateExplanation): TextNode {
-  const below = policy ? [policyNode(policy)] : [];
+function createNode(
+  { outcome, why, policy }: CreateExplanation,
+  atPull: PolicyExplanation | undefined,
+  all: boolean,
+): TextNode {
+  const isSame = JSON.stringify(policy) === JSON.stringify(atPull);
+  const below = !policy ? [] : isSame ? [{ text: "the same as at the pull" }] : [policyNode(policy, all)];
   return { mark: MARKS[outcome.kind], text: `at creation: ${why}${tail(outcome)}`, below };
 }
 
-function policyNode(policy: PolicyExplanation): TextNode {
+function policyNode(policy: PolicyExplanation, all: boolean): TextNode {
   if (policy.kind === "none") return { text: `no policy: ${policy.why}` };
   const file = policy.file ?? "no file";
   if (policy.kind === "undecided") {
     const text = `policy ${file}: ${policy.code}: ${policy.message}`;
-    return { mark: "unclear", text, below: policy.steps.map(stepLine) };
+    return { mark: "unclear", text, below: notable(policy.steps, stepLine, all) };
   }
   const { scope, reference, overridden, lookedAt, requirements, steps } = policy;
   const less = overridden.length === 0 ? "" : `, which goes before ${overridden.join(", ")}`;
@@ -113,7 +121,7 @@ function policyNode(policy: PolicyExplanation): TextNode {
     mark: policy.kind === "allowed" ? "ok" : "bad",
     text: `policy ${file}: ${policy.kind}`,
     below: [
-      ...steps.map(stepLine),
+      ...notable(steps, stepLine, all),
       { text: `scope ${scope} for ${reference}${less}` },
       ...lookedAt.map(lookedAtLine),
       ...requirements.map(requirementNode),
@@ -143,28 +151,43 @@ function requirementNode({ type, kind, reason, signatures }: RequirementExplanat
   };
 }
 
-function containerNode({ outcome, kind, name, seccomp }: ContainerExplanation): TextNode {
+function containerNode({ outcome, kind, name, seccomp }: ContainerExplanation, all: boolean): TextNode {
   return {
     mark: MARKS[outcome.kind],
     text: `${kind} ${name}: ${outcome.kind}`,
-    below: seccomp ? [seccompNode(seccomp)] : [],
+    below: seccomp ? [seccompNode(seccomp, all)] : [],
   };
 }
 
-function seccompNode(seccomp: SeccompExplanation): TextNode {
+function seccompNode(seccomp: SeccompExplanation, all: boolean): TextNode {
   const { kind, reason, profile, digest, policy, confinement, steps, calls } = seccomp;
   const from = [reason, profile, digest].filter((part) => part !== undefined).join(", ");
   return {
     text: `seccomp ${kind}${from === "" ? "" : ` (${from})`}${confinement === undefined ? "" : `: ${confinement}`}`,
     below: [
-      ...steps.map(candidateLine),
-      ...(policy ? [policyNode(policy)] : []),
+      ...notable(steps, candidateLine, all),
+      ...(policy ? [policyNode(policy, all)] : []),
       ...calls.map(({ name, kind: what, texts }) => ({
         text: `${name}: ${what}`,
         below: texts.map((text) => ({ text })),
       })),
     ],
   };
+}
+
+/** Outcomes of steps that decide nothing. */
+const USUAL: readonly string[] = ["absent", "missing", "none", "outranked", "not-evaluated"];
+
+/** Steps as lines; those that decide nothing are counted, unless all are wanted. */
+function notable<Looked extends { readonly outcome: string }>(
+  steps: readonly Looked[],
+  lineOf: (step: Looked) => TextNode,
+  all: boolean,
+): TextNode[] {
+  const told = all ? steps : steps.filter(({ outcome }) => !USUAL.includes(outcome));
+  const left = steps.length - told.length;
+  const rest = left === 0 ? [] : [{ text: `${left} more looked at: not there, or outranked` }];
+  return [...told.map(lineOf), ...rest];
 }
 
 function candidateLine(candidate: SeccompCandidate): TextNode {
@@ -182,10 +205,6 @@ function stepLine({ what, outcome, why }: Step): TextNode {
   return { text: `${what}: ${outcome}${why === "" ? "" : `, ${why}`}` };
 }
 
-function credentialsLine(step: Step): TextNode {
-  return { text: `credentials in ${stepLine(step).text}` };
-}
-
 function outcomeLine(before: string, outcome: Outcome): TextNode {
   return { mark: MARKS[outcome.kind], text: `${before}${textOf(outcome)}` };
 }
@@ -197,6 +216,8 @@ function tail(outcome: Outcome): string {
 function textOf(outcome: Outcome): string {
   if (outcome.kind === "runs") return "runs";
   return outcome.kind === "fails"
-    ? `${outcome.reason}: ${outcome.message}`
+    ? outcome.message.startsWith(`${outcome.reason}: `)
+      ? outcome.message
+      : `${outcome.reason}: ${outcome.message}`
     : `undecided, ${outcome.code}: ${outcome.message}`;
 }

@@ -22,7 +22,7 @@ async function traceOf(pod: unknown, node: NodeByHand = {}): Promise<PodExplanat
 
 test("every part of a trace is in the text", async () => {
   const trace = await traceOf(podOf(`${NAME}:1`), { policy: signedPolicy(NAME) });
-  const text = formatExplanation(trace);
+  const text = formatExplanation(trace, { all: true });
   for (const part of [
     "✓ Pod shop/web on cri-o 1.36.0, linux/amd64: runs",
     "✓ handler crun",
@@ -30,7 +30,7 @@ test("every part of a trace is in the text", async () => {
     "named by spec.containers[0].image",
     "pull policy IfNotPresent, by its tag",
     "upstream https://quay.io/v2",
-    "credentials in /var/lib/kubelet/config.json: none, no entry for quay.io",
+    "/var/lib/kubelet/config.json: none, no entry for quay.io",
     "answered by https://quay.io/v2",
     "✓ policy /etc/containers/policy.json: allowed",
     `scope docker "${NAME}" for ${NAME}:1`,
@@ -46,6 +46,17 @@ test("every part of a trace is in the text", async () => {
   }
   assert.ok(text.endsWith("\n"));
   assert.ok(!text.includes("\u001b"));
+});
+
+test("what decides nothing is counted, unless all is wanted", async () => {
+  const trace = await traceOf(podOf(`${NAME}:1`), { policy: signedPolicy(NAME) });
+  const short = formatExplanation(trace);
+  const long = formatExplanation(trace, { all: true });
+  assert.ok(short.includes("1 more looked at: not there, or outranked"), short);
+  assert.ok(
+    !short.includes("annotation seccomp") && long.includes("annotation seccomp-profile.crio.io/c0: absent"),
+  );
+  assert.ok(!long.includes("more looked at"));
 });
 
 test("colours are there when they are asked for, and only around marks", async () => {
