@@ -10,6 +10,7 @@ import { letsThrough } from "../confinement.ts";
 import { SeccompError } from "../errors.ts";
 import { profileIn } from "../parse.ts";
 import { isSyscallName } from "../syscalls.ts";
+import type { SeccompProfile } from "../types.ts";
 import {
   type PassedOver,
   passedOver,
@@ -22,7 +23,7 @@ import {
  * The calls in a SeccompProfile object, or a list of them, as JSON (`kubectl get seccompprofile -o json`).
  *
  * Calls that an entry lets through or logs count; others are in `passedOver`, and so are base profiles, which are
- * not read. Names match exactly and no member may stand twice.
+ * not read: see `resolveOperatorProfile`. Names match exactly and no member may stand twice.
  *
  * @throws {SeccompError} `ERR_SECCOMP_SYNTAX`, `ERR_SECCOMP_TYPE` for what is no such object, `ERR_SECCOMP_TOO_LARGE`.
  */
@@ -30,35 +31,79 @@ export function readOperatorProfile(
   input: Uint8Array | string,
   options: ReadRecordingOptions = {},
 ): Recording {
-  const { maxBytes = 64 * 1024 * 1024 } = options;
-  try {
-    const calls = new Map<string, RecordedCall>();
-    const architectures = new Set<string>();
-    const over: PassedOver[] = [];
-    for (const object of objectsIn(parseJson(input, { maxBytes }))) {
-      const spec = member(object, "spec");
-      if (!spec) throw jsonError(object, "ERR_JSON_MISSING_KEY", "a SeccompProfile without spec");
-      const base = member(spec, "baseProfileName");
-      if (base && stringOf(base) !== "") over.push(passedOver("base-profile", stringOf(base)));
-      const profile = profileIn(spec, "containerd");
-      for (const arch of profile.architectures ?? []) architectures.add(arch);
-      for (const { names, action, args } of profile.syscalls ?? []) {
-        for (const name of names ?? []) {
-          if (!letsThrough(action)) over.push(passedOver("stopped", name));
-          else if (!isSyscallName(name)) over.push(passedOver("unknown-call", name));
-          else {
-            const key = `${name} ${args?.map(({ index, op, value, valueTwo }) => [index, op, value, valueTwo].join(" "))}`;
-            if (!calls.has(key)) calls.set(key, { name, ...(args ? { args } : {}) });
-          }
+  const calls = new Map<string, RecordedCall>();
+  const architectures = new Set<string>();
+  const over: PassedOver[] = [];
+  for (const { base, profile } of operatorProfiles(input, options)) {
+    if (base !== "") over.push(passedOver("base-profile", base));
+    for (const arch of profile.architectures ?? []) architectures.add(arch);
+    for (const { names, action, args } of profile.syscalls ?? []) {
+      for (const name of names ?? []) {
+        if (!letsThrough(action)) over.push(passedOver("stopped", name));
+        else if (!isSyscallName(name)) over.push(passedOver("unknown-call", name));
+        else {
+          const key = `${name} ${args?.map(({ index, op, value, valueTwo }) => [index, op, value, valueTwo].join(" "))}`;
+          if (!calls.has(key)) calls.set(key, { name, ...(args ? { args } : {}) });
         }
       }
     }
-    return { calls: [...calls.values()], architectures: [...architectures], passedOver: over };
+  }
+  return { calls: [...calls.values()], architectures: [...architectures], passedOver: over };
+}
+
+/** A SeccompProfile object. */
+export interface OperatorObject {
+  /** `metadata.name`; empty where it has none. */
+  name: string;
+  /** `spec.baseProfileName`; empty where it has none. */
+  base: string;
+  /** `spec`, as the operator writes it for containerd and CRI-O. */
+  profile: SeccompProfile;
+}
+
+/** The objects in a text. Throws as {@link readOperatorProfile}. */
+export function operatorProfiles(
+  input: Uint8Array | string,
+  { maxBytes = 64 * 1024 * 1024 }: ReadRecordingOptions,
+): OperatorObject[] {
+  try {
+    return objectsIn(parseJson(input, { maxBytes })).map((object) => {
+      const spec = member(object, "spec");
+      if (!spec) throw jsonError(object, "ERR_JSON_MISSING_KEY", "a SeccompProfile without spec");
+      const metadata = member(object, "metadata");
+      const name = metadata && member(metadata, "name");
+      const base = member(spec, "baseProfileName");
+      return {
+        name: name ? stringOf(name) : "",
+        base: base ? stringOf(base) : "",
+        profile: profileIn(withNumbers(spec), "containerd"),
+      };
+    });
   } catch (error) {
     if (!(error instanceof CoreError)) throw error;
     const code = CODES[error.code] ?? "ERR_SECCOMP_TYPE";
     throw new SeccompError(code, error.message, { cause: error, position: error.position });
   }
+}
+
+/** Before version v1 of the object an entry's `errnoRet` is a text. */
+function withNumbers(spec: JsonNode): JsonNode {
+  const syscalls = member(spec, "syscalls");
+  if (spec.kind !== "object" || syscalls?.kind !== "array") return spec;
+  const numbered = (entry: JsonNode): JsonNode => {
+    if (entry.kind !== "object") return entry;
+    const members = entry.members.map(({ key, value }) => {
+      const isText = key === "errnoRet" && value.kind === "string" && /^[0-9]{1,5}$/.test(value.value);
+      return { key, value: isText ? ({ ...value, kind: "number", text: value.value } as JsonNode) : value };
+    });
+    return { ...entry, members };
+  };
+  const replaced: JsonNode = { ...syscalls, items: syscalls.items.map(numbered) };
+  const members = spec.members.map(({ key, value }) => ({
+    key,
+    value: value === syscalls ? replaced : value,
+  }));
+  return { ...spec, members };
 }
 
 const CODES: Readonly<Partial<Record<CoreError["code"], SeccompError["code"]>>> = {
