@@ -28,4 +28,5 @@ export type {
 } from "./node-warnings.ts";
 export type { Origin } from "./origin.ts";
 export { parseRuntimeClasses } from "./parse-runtime-classes.ts";
+export { type PlainData, REDACTED, redactNode } from "./redact.ts";
 export type { RuntimeClass, RuntimeClasses } from "./runtime-class.ts";
