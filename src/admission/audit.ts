@@ -4,6 +4,7 @@
  * @module
  */
 import type { AdmissionMode, Outcome } from "./answer.ts";
+import type { ImageEvaluation } from "./decision.ts";
 import { fieldText } from "./images.ts";
 import type { Decided } from "./outcome.ts";
 import { shortText } from "./text.ts";
@@ -56,15 +57,23 @@ function traceOf([{ path }, decision]: Decided): object {
     field: shortText(fieldText(path)),
     image: shortText(image, MAX_NAME),
     decision: kind,
-    ...(decision.kind === "allowed" ? { pinned: shortText(decision.pinned, MAX_NAME) } : {}),
+    ...(decision.kind === "allowed" && decision.pinned !== image
+      ? { pinned: shortText(decision.pinned, MAX_NAME) }
+      : {}),
     ...(decision.kind === "undecided" ? { code: shortText(decision.code, 64) } : {}),
     ...(decision.kind === "allowed" ? {} : { reason: shortText(decision.reason) }),
-    evaluations: evaluations.slice(0, MAX_EVALUATIONS).map((evaluation) => ({
-      reference: shortText(String(evaluation.reference), MAX_NAME),
-      decision: shortText(String(evaluation.kind)),
-      scope: shortText(String(evaluation.scope)),
-      digest: shortText(String(evaluation.digest)),
-      ...(evaluation.platform === undefined ? {} : { platform: shortText(String(evaluation.platform)) }),
-    })),
+    evaluations: evaluations.slice(0, MAX_EVALUATIONS).map(evaluationOf),
+  };
+}
+
+function evaluationOf({ reference, kind, scope, digest, platform }: ImageEvaluation): object {
+  const name = shortText(String(reference), MAX_NAME);
+  return {
+    reference: name,
+    decision: shortText(String(kind)),
+    scope: shortText(String(scope)),
+    // A reference by digest says it already, unless an image was chosen from an index.
+    ...(name.endsWith(`@${digest}`) ? {} : { digest: shortText(String(digest)) }),
+    ...(platform === undefined ? {} : { platform: shortText(String(platform)) }),
   };
 }

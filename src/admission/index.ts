@@ -4,6 +4,7 @@
  * @module
  */
 export type { AdmissionMode } from "./answer.ts";
+export { type ParseAdmissionReviewOptions, parseAdmissionReview } from "./body.ts";
 export type {
   ImageAllowed,
   ImageDecision,
@@ -16,7 +17,6 @@ export { AdmissionError, type AdmissionErrorCode } from "./errors.ts";
 export type { ReviewedImage } from "./images.ts";
 export { createPodCheck, type PodCheckOptions } from "./pod-check.ts";
 export { type RememberContentOptions, rememberContent } from "./remember-content.ts";
-export { type ParseAdmissionReviewOptions, parseAdmissionReview } from "./request.ts";
 export { type AdmissionRecord, type ReviewAdmissionOptions, reviewAdmission } from "./review.ts";
 export type { PodCheckSubject } from "./subject.ts";
 export { type ReviewTimeoutOptions, reviewTimeout } from "./timeout.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { isDigest } from "../core/digest.ts";
 import { isLadingError } from "../core/errors.ts";
-import { joinSignals, raceSignal } from "../core/signal.ts";
-import { parseImageReference } from "../policy/reference.ts";
+import { parseReferenceName } from "../core/reference.ts";
 import type { ImageDecision, ImageEvaluation, ImageUndecided, PodCheck } from "./decision.ts";
 import type { ReviewedImage } from "./images.ts";
 import { hasDigest } from "./patch.ts";
@@ -21,6 +21,9 @@ export interface RunCheckOptions {
   readonly signal: AbortSignal | undefined;
 }
 
+/** The reason for whatever still runs. One for all, since making an exception takes longer than most of a review. */
+const OVER = new DOMException("the review is over", "AbortError");
+
 /** At most so much of the time is kept back for a check to say what it has when its signal aborts. */
 const MAX_GRACE_MS = 50;
 
@@ -35,29 +38,40 @@ export async function runCheck(
   { timeoutMs, signal: outer }: RunCheckOptions,
 ): Promise<Decided[]> {
   const { images } = subject;
-  const late = new AbortController();
-  const over = new AbortController();
   const grace = Math.min(MAX_GRACE_MS, timeoutMs / 10);
-  const timers = [
-    setTimeout(() => late.abort(timeoutError()), timeoutMs - grace),
-    setTimeout(() => over.abort(timeoutError()), timeoutMs),
-  ];
   // One signal for all work, which ends with the review however that ends.
-  const done = new AbortController();
-  const signal = AbortSignal.any([late.signal, done.signal, ...(outer ? [outer] : [])]);
+  const work = new AbortController();
+  let isLate = false;
+  let timer: NodeJS.Timeout | undefined;
+  let leave: () => void = () => {};
   try {
-    const work = Promise.resolve().then(() => check(subject, { signal }));
-    const given: unknown = await raceSignal(work, joinSignals(over.signal, outer));
+    const given = await new Promise<unknown>((resolve, reject) => {
+      leave = () => {
+        work.abort(outer?.reason);
+        reject(outer?.reason);
+      };
+      outer?.addEventListener("abort", leave, { once: true });
+      timer = setTimeout(() => {
+        isLate = true;
+        const reason = new DOMException("the time for the review is over", "TimeoutError");
+        work.abort(reason);
+        timer = setTimeout(() => reject(reason), grace);
+      }, timeoutMs - grace);
+      Promise.resolve()
+        .then(() => check(subject, { signal: work.signal }))
+        .then(resolve, reject);
+    });
     return images.map((image, index) => [image, checkedDecision(image, given, index, images.length)]);
   } catch (error) {
     outer?.throwIfAborted();
-    const [code, reason] = late.signal.aborted
+    const [code, reason] = isLate
       ? ["ERR_ADMISSION_TIMEOUT", "the check did not end in time"]
       : [codeOf(error), `the check failed: ${messageOf(error)}`];
     return images.map((image) => [image, undecided(image.image, code, reason)]);
   } finally {
-    for (const timer of timers) clearTimeout(timer);
-    done.abort();
+    clearTimeout(timer);
+    outer?.removeEventListener("abort", leave);
+    work.abort(OVER);
   }
 }
 
@@ -94,10 +108,12 @@ function evaluationsIn(decision: Readonly<Record<string, unknown>>): Pick<ImageD
 
 /** Whether a text is a reference by digest alone, and by the same one if the image names one. */
 function isPinned(pinned: string, image: string): boolean {
+  const at = pinned.indexOf("@");
+  const name = pinned.slice(0, at);
+  const digest = pinned.slice(at + 1);
+  if (at < 0 || !isDigest(digest) || (hasDigest(image) && !image.endsWith(`@${digest}`))) return false;
   try {
-    const { tag, digest } = parseImageReference(pinned);
-    if (tag !== undefined || digest === undefined) return false;
-    return !hasDigest(image) || parseImageReference(image).digest === digest;
+    return parseReferenceName(name, { lengthLimit: "name" }).domain !== "";
   } catch (error) {
     if (!isLadingError(error)) throw error;
     return false;
@@ -117,8 +133,4 @@ export function codeOf(error: unknown): string {
 /** What an error says. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function timeoutError(): DOMException {
-  return new DOMException("the time for the review is over", "TimeoutError");
 }

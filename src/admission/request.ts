@@ -1,52 +1,12 @@
 /**
- * An AdmissionReview, from its bytes to a request that decisions can go by.
+ * The request of an AdmissionReview, checked as far as decisions go by it.
  *
  * @module
  */
-import { CoreError } from "../core/errors.ts";
-import { parseJson, toPlain } from "../core/strict-json.ts";
-import { AdmissionError, type AdmissionErrorCode, isMalformed, malformed } from "./errors.ts";
+import { AdmissionError, isMalformed, malformed } from "./errors.ts";
 import type { AdmissionOperation, AdmissionRequest } from "./types.ts";
 
-/** Options of {@link parseAdmissionReview}. */
-export interface ParseAdmissionReviewOptions {
-  /**
-   * Longest body, in bytes. Default 7 MiB (7340032): an object and the one before it, of 3 MiB each as the API server
-   * takes them, and what is around them.
-   */
-  maxBytes?: number | undefined;
-}
-
-/** Longest body that is read unless a caller says otherwise, in bytes. */
-export const MAX_REVIEW_BYTES: number = 7 * 1024 * 1024;
-/** The API server's own decoder refuses deeper ones. */
-const MAX_DEPTH = 1000;
 const MAX_UID_LENGTH = 256;
-
-const CODES: Readonly<Partial<Record<string, AdmissionErrorCode>>> = {
-  ERR_JSON_DUPLICATE_KEY: "ERR_ADMISSION_DUPLICATE_KEY",
-  ERR_TOO_LARGE: "ERR_ADMISSION_TOO_LARGE",
-};
-
-/**
- * The JSON value of a request's body: read strictly, so that no member can be given twice, once for this reader and
- * once for another one.
- *
- * Whether it is an AdmissionReview is for {@link reviewAdmission} to say.
- *
- * @throws {AdmissionError} `ERR_ADMISSION_SYNTAX`, `ERR_ADMISSION_DUPLICATE_KEY`, `ERR_ADMISSION_TOO_LARGE`.
- */
-export function parseAdmissionReview(
-  body: Uint8Array | string,
-  { maxBytes = MAX_REVIEW_BYTES }: ParseAdmissionReviewOptions = {},
-): unknown {
-  try {
-    return toPlain(parseJson(body, { maxBytes, maxDepth: MAX_DEPTH }));
-  } catch (cause) {
-    if (!(cause instanceof CoreError)) throw cause;
-    throw new AdmissionError(CODES[cause.code] ?? "ERR_ADMISSION_SYNTAX", cause.message, { cause });
-  }
-}
 
 /** A request, or why there is none: either way with the `uid` that the answer needs. */
 export type ReadRequest =

@@ -14,6 +14,8 @@ export const MAX_TEXT = 256;
  * the text goes to terminals, to headers and to logs.
  */
 export function shortText(text: string, max: number = MAX_TEXT): string {
+  // Most texts are.
+  if (text.length <= max && PRINTABLE_ASCII.test(text)) return text;
   // No more than can be needed: each character gives at least one.
   const line = text.slice(0, max + 1).replaceAll(UNPRINTABLE, escaped);
   if (line.length <= max && text.length <= max) return line;
@@ -22,6 +24,7 @@ export function shortText(text: string, max: number = MAX_TEXT): string {
   return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
 }
 
+const PRINTABLE_ASCII = /^[ -~]*$/;
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 function escaped(character: string): string {

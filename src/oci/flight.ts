@@ -21,6 +21,9 @@ interface Flight<T> {
   waiting: number;
 }
 
+/** One for all: making an exception costs more than many a result that is at hand. */
+const NOBODY_WAITS = new DOMException("nobody waits for the result", "AbortError");
+
 /** Makes an empty {@link SingleFlight}. */
 export function singleFlight<T>(): SingleFlight<T> {
   const flights = new Map<string, Flight<T>>();
@@ -48,7 +51,7 @@ export function singleFlight<T>(): SingleFlight<T> {
         if (flight.waiting === 0) {
           // Nobody may join a run that is being aborted.
           if (flights.get(key) === flight) flights.delete(key);
-          flight.controller.abort();
+          flight.controller.abort(NOBODY_WAITS);
         }
       }
     },

@@ -114,7 +114,9 @@ export function createAnswerer({ settings, metrics, decider, leaving }: Parts): 
   return {
     async answer(request, response) {
       const gone = new AbortController();
-      response.once("close", () => gone.abort());
+      response.once("close", () => {
+        if (!response.writableFinished) gone.abort();
+      });
       let answer: Awaited<ReturnType<typeof page>>;
       try {
         answer = await page(request, gone.signal);

@@ -79,10 +79,14 @@ export function createMetrics(): Metrics {
   };
 }
 
+/** Labels are few and the same again and again. */
 function labelText(labels: Labels): string {
-  const parts = Object.entries(labels).map(
-    ([name, value]) =>
-      `${name}="${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`,
-  );
-  return parts.length === 0 ? "" : `{${parts.join(",")}}`;
+  let text = "";
+  for (const name in labels) text += `${text === "" ? "{" : ","}${name}="${escaped(labels[name] ?? "")}"`;
+  return text === "" ? "" : `${text}}`;
+}
+
+function escaped(value: string): string {
+  if (!/["\\\n]/.test(value)) return value;
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash, randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import type { Digest } from "../../core/digest.ts";
 
 /** Changed whenever the same evidence is decided differently, or entries are written differently. */
@@ -52,7 +52,7 @@ export function keyWithFiles(
 }
 
 function hashOf(parts: readonly unknown[]): string {
-  return createHash("sha256").update(textOf(parts)).digest("hex");
+  return hash("sha256", textOf(parts), "hex");
 }
 
 const processNonce = randomUUID();
