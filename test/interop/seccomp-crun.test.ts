@@ -69,6 +69,14 @@ describe("crun does as foretold", needs(whyNoRuntime("crun")), () => {
     runs.check(spec, GETPPID, options);
   });
 
+  test("flags are taken, and a notification without a listener is ENOSYS", () => {
+    const flags = ["TSYNC", "LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"].map(
+      (name) => `SECCOMP_FILTER_FLAG_${name}`,
+    );
+    runs.check({ ...denying(rule("getppid", "ERRNO", 77)), flags }, GETPPID, options);
+    runs.check(denying(rule("getppid", "NOTIFY")), GETPPID, options);
+  });
+
   test("only the first six conditions of an entry count", () => {
     const first = [0, 1, 2, 3, 4, 5].map((index) => when("EQ", [1000n, 5n][index] ?? 0n, index));
     const spec = denying(rule("lseek", "ERRNO", 77, ...first, when("EQ", 6n)));
@@ -89,6 +97,7 @@ describe("crun does as foretold", needs(whyNoRuntime("crun")), () => {
       denying(rule("getppid", "ERRNO", 4095)),
     ],
     "such an errno by default": [/seccomp_init/, allowing({ defaultErrnoRet: 4095 })],
+    "an entry without names": [/names/, denying({ names: null, action: "SCMP_ACT_ERRNO" })],
     "no default action": [/seccomp.*action/, { defaultAction: "" }],
     "an action that does not exist": [/seccomp.*action.*WHAT/, denying(rule("getppid", "WHAT"))],
     "an operator that does not exist": [

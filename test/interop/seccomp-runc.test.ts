@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { compileFilter } from "../../src/seccomp/bpf/compile.ts";
+import { createEvaluator } from "../../src/seccomp/evaluate.ts";
+import type { LinuxSeccomp } from "../../src/seccomp/types.ts";
 import { hostArchitecture } from "./images.ts";
 import { needs } from "./parts.ts";
 import {
@@ -49,6 +51,45 @@ describe("runc does as foretold", needs(whyNoRuntime("runc")), () => {
     const call = { name: "openat2", args: [], unfiltered: 22 };
     runs.check(spec, call, { native, runtime: "runc", runcVersion });
   });
+
+  const flags = (...names: string[]): Partial<LinuxSeccomp> => ({
+    flags: names.map((name) => `SECCOMP_FILTER_FLAG_${name}`),
+  });
+  const odd: Readonly<Record<string, LinuxSeccomp>> = {
+    "flags that it may know": { ...denying(), ...flags("LOG", "SPEC_ALLOW", "TSYNC") },
+    "a flag that it may know": { ...denying(), ...flags("WAIT_KILLABLE_RECV") },
+    "a flag that does not exist": { ...denying(), ...flags("WHAT") },
+    "a notification without a listener": denying(rule("getppid", "NOTIFY")),
+    "such a notification of no call": denying(rule("nosuchcall", "NOTIFY")),
+    "a notification by default": { defaultAction: "SCMP_ACT_NOTIFY" },
+    "an empty name": denying(rule("", "ERRNO")),
+    "an entry without names": denying({ names: null, action: "SCMP_ACT_ERRNO" }),
+    "no default action but rules": { defaultAction: "", syscalls: [rule("getppid", "ALLOW")] },
+    ...Object.fromEntries(
+      ["X86", "ARM", "MIPSEL", "PPC64LE", "RISCV64", "LOONGARCH64", "SH", "S390X", "X87", "x86"].map(
+        (name) => [`the architecture ${name}`, { ...denying(), architectures: [`SCMP_ARCH_${name}`] }],
+      ),
+    ),
+  };
+  for (const [name, spec] of Object.entries(odd)) {
+    test(`a container with ${name} starts where lading says so`, () => {
+      const starts = (run: () => unknown, refusal: RegExp): boolean => {
+        try {
+          run();
+          return true;
+        } catch (error) {
+          if (!refusal.test(String(error))) throw error;
+          return false;
+        }
+      };
+      const load = (): unknown => createEvaluator(spec, { native, runtime: "runc", runcVersion });
+      const isLoaded = starts(load, /^SeccompError/);
+      assert.equal(
+        starts(() => runs.exitCode(spec, GETPPID), /^Error: runc: .*(seccomp|listenerPath|SCMP_)/s),
+        isLoaded,
+      );
+    });
+  }
 
   for (const [name, { spec, calls }] of Object.entries(PROFILES)) {
     test(name, () => {

@@ -224,7 +224,7 @@ export function whyNoRuntime(runtime: "runc" | "crun"): string | undefined {
   return process.arch === "x64" ? whyNoPrograms(runtime) : `${runtime}: not on x86_64`;
 }
 
-/** Exit code under an action: without a tracer, TRACE answers ENOSYS, and nobody catches a signal. */
+/** Exit code under an action: without a tracer or a listener there is ENOSYS, and nobody catches a signal. */
 export function foretold(
   { action, errno = 0 }: { action: SeccompAction; errno?: number | undefined },
   { unfiltered }: Call,
@@ -232,7 +232,7 @@ export function foretold(
   if (action === "SCMP_ACT_ALLOW" || action === "SCMP_ACT_LOG") return unfiltered;
   // The status of a process has 8 bits.
   if (action === "SCMP_ACT_ERRNO") return errno % 256;
-  return action === "SCMP_ACT_TRACE" ? ENOSYS : 128 + SIGSYS;
+  return action === "SCMP_ACT_TRACE" || action === "SCMP_ACT_NOTIFY" ? ENOSYS : 128 + SIGSYS;
 }
 
 function configuration(spec: LinuxSeccomp | null): string {

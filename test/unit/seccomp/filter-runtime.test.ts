@@ -5,7 +5,7 @@ import { compileFilter } from "../../../src/seccomp/bpf/compile.ts";
 import { runBpf } from "../../../src/seccomp/bpf/run.ts";
 import { createEvaluator } from "../../../src/seccomp/evaluate.ts";
 import type { SeccompFilterOptions } from "../../../src/seccomp/filter.ts";
-import type { LinuxSeccomp, LinuxSeccompArg } from "../../../src/seccomp/types.ts";
+import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "../../../src/seccomp/types.ts";
 
 const READ: LinuxSeccomp = {
   defaultAction: "SCMP_ACT_ERRNO",
@@ -70,6 +70,31 @@ describe("runcVersion", () => {
     assert.deepEqual([ask("1.1.3", 0), ask("1.1.3", 400)], [38, 38]);
   });
 
+  test("decides about flags and architectures", () => {
+    const invalid = { code: "ERR_SECCOMP_FILTER_INVALID" };
+    const load = (change: Partial<LinuxSeccomp>, runcVersion?: string, native = "x86_64"): unknown =>
+      createEvaluator({ ...READ, ...change }, { native, runtime: "runc", runcVersion });
+    const spec = { flags: ["SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC"] };
+    const killable = { flags: ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"] };
+    const table: [change: Partial<LinuxSeccomp>, before: string, since: string][] = [
+      [spec, "1.1.15", "1.2.0-rc.1"],
+      [killable, "1.4.0", "1.4.1"],
+      [{ architectures: ["SCMP_ARCH_RISCV64"] }, "1.1.7", "1.1.8"],
+      [{ architectures: ["SCMP_ARCH_LOONGARCH64"] }, "1.4.0", "1.5.0-rc.1"],
+    ];
+    for (const [change, before, since] of table) {
+      assert.throws(() => load(change, before), invalid);
+      for (const version of [since, undefined]) assert.ok(load(change, version));
+    }
+    assert.ok(load({ flags: [] }, "1.1.5"));
+    for (const name of ["M68K", "PARISC", "PARISC64", "SH", "SHEB"]) {
+      const change = { architectures: [`SCMP_ARCH_${name}`] };
+      const native = name === "SH" ? "x86_64" : "ppc";
+      assert.throws(() => load(change, undefined, native), invalid, name);
+      assert.ok(createEvaluator({ ...READ, ...change }, { native }), name);
+    }
+  });
+
   test("is not looked at for another runtime, and refused if it is none", () => {
     const options = { native: "x86_64", runcVersion: "1.2.0" };
     for (const runtime of [undefined, "crun"] as const) {
@@ -78,6 +103,26 @@ describe("runcVersion", () => {
     for (const version of ["", "latest", "1", "1.2.3.4", "1..2", "-1.2", "9".repeat(400)]) {
       assert.throws(() => at(version), RangeError, version);
     }
+  });
+});
+
+describe("runc", () => {
+  const load = (syscalls: LinuxSyscall[], listenerPath?: string): unknown =>
+    createEvaluator(
+      { ...READ, syscalls, ...(listenerPath === undefined ? {} : { listenerPath }) },
+      { native: "x86_64", runtime: "runc" },
+    );
+
+  test("needs a listener for notifications, also for those of no call", () => {
+    const invalid = { code: "ERR_SECCOMP_FILTER_INVALID" };
+    for (const name of ["mkdir", "nosuchcall"]) {
+      const notify = { names: [name], action: "SCMP_ACT_NOTIFY" };
+      assert.throws(() => load([notify]), invalid);
+      assert.throws(() => load([notify], ""), invalid);
+      assert.ok(load([notify], "/run/listener"));
+    }
+    assert.throws(() => load([{ names: ["write"], action: "SCMP_ACT_NOTIFY" }], "/run/listener"), invalid);
+    for (const names of [[], null]) assert.ok(load([{ names, action: "SCMP_ACT_NOTIFY" }]));
   });
 });
 
@@ -106,6 +151,13 @@ describe("crun", () => {
     assert.throws(() => createEvaluator(spec, { ...crun, runtime: "runc" }), {
       code: "ERR_SECCOMP_FILTER_INVALID",
     });
+  });
+
+  test("refuses an entry without names, but not one with none", () => {
+    const load = (names: string[] | null): unknown =>
+      createEvaluator({ ...READ, syscalls: [{ names, action: "SCMP_ACT_ALLOW" }] }, crun);
+    assert.throws(() => load(null), { code: "ERR_SECCOMP_FILTER_INVALID" });
+    assert.ok(load([]));
   });
 
   test("looks at six conditions of an entry", () => {
