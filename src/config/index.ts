@@ -30,3 +30,4 @@ export type { Origin } from "./origin.ts";
 export { parseRuntimeClasses } from "./parse-runtime-classes.ts";
 export { type PlainData, REDACTED, redactNode } from "./redact.ts";
 export type { RuntimeClass, RuntimeClasses } from "./runtime-class.ts";
+export * from "./storage/index.ts";

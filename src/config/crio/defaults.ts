@@ -4,6 +4,7 @@
  * @see {@link https://github.com/cri-o/cri-o/blob/v1.36.0/pkg/config/config.go}
  * @module
  */
+import type { Origin } from "../origin.ts";
 import { HANDLER_KEYS, ROOT_KEYS, type SettingType, type SettingTypes, TABLE_KEYS } from "./schema.ts";
 import type { Setting } from "./types.ts";
 
@@ -13,11 +14,29 @@ export interface CrioStorageDefaults {
   root?: string | undefined;
   /** Default `/run/containers/storage`. */
   runroot?: string | undefined;
+  /** Default none: with the rest of what is stored. */
+  imagestore?: string | undefined;
   /** `driver`. Default none, which is found out by CRI-O. */
   driver?: string | undefined;
   /** Options of the driver. Default none. */
   options?: readonly string[] | undefined;
+  /** Where the values stand, of options the first one. Default nowhere. */
+  origins?: CrioStorageOrigins | undefined;
 }
+
+/** Places of {@link CrioStorageDefaults}. */
+export type CrioStorageOrigins = {
+  readonly [Key in "root" | "runroot" | "imagestore" | "driver" | "options"]?: Origin | undefined;
+};
+
+/** The keys of `[crio]` that storage sets. */
+const STORAGE_KEYS = {
+  root: "root",
+  runroot: "runroot",
+  imagestore: "imagestore",
+  driver: "storage_driver",
+  options: "storage_option",
+} as const;
 
 /** A table while it is put together. */
 export type MutableTable = Map<string, Setting<unknown>>;
@@ -92,20 +111,28 @@ function pauseImage(minor: number): string {
 /** Every table but those of handlers and workloads, by name; `[crio]` itself is `root`. */
 export function defaultTables(minor: number, storage: CrioStorageDefaults): Map<string, MutableTable> {
   const own: Readonly<Record<string, unknown>> = {
-    "root.root": storage.root ?? "/var/lib/containers/storage",
-    "root.runroot": storage.runroot ?? "/run/containers/storage",
-    "root.storage_driver": storage.driver ?? "",
-    "root.storage_option": storage.options ?? [],
+    "root.root": "/var/lib/containers/storage",
+    "root.runroot": "/run/containers/storage",
     "runtime.default_runtime": defaultRuntimeName(minor),
     "image.pause_image": pauseImage(minor),
   };
-  const tables = Object.entries<SettingTypes>({ root: ROOT_KEYS, ...TABLE_KEYS });
-  return new Map(
-    tables.map(([table, keys]) => [
+  const tables = new Map(
+    Object.entries<SettingTypes>({ root: ROOT_KEYS, ...TABLE_KEYS }).map(([table, keys]) => [
       table,
       tableOf(keys, (key) => own[`${table}.${key}`] ?? VALUES[`${table}.${key}`]),
     ]),
   );
+  setStorage(tables.get("root"), storage);
+  return tables;
+}
+
+function setStorage(root: MutableTable | undefined, storage: CrioStorageDefaults): void {
+  for (const [name, key] of Object.entries(STORAGE_KEYS)) {
+    const value = storage[name as keyof typeof STORAGE_KEYS];
+    const origin = storage.origins?.[name as keyof typeof STORAGE_KEYS];
+    if (value === undefined) continue;
+    root?.set(key, origin ? { value, from: "file", origin } : { value, from: "default" });
+  }
 }
 
 /** What a handler starts from that a file defines: the zero value of each key. */

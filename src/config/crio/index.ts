@@ -4,7 +4,7 @@
  * @module
  */
 
-export type { CrioStorageDefaults } from "./defaults.ts";
+export type { CrioStorageDefaults, CrioStorageOrigins } from "./defaults.ts";
 export type { CrioCommand } from "./flags.ts";
 export {
   type CrioNode,

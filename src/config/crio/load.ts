@@ -10,8 +10,10 @@ import { parseProfile } from "../../seccomp/parse.ts";
 import type { SeccompProfile } from "../../seccomp/types.ts";
 import { ConfigError } from "../errors.ts";
 import { type NodeFiles, nodeFiles } from "../node-files.ts";
+import { loadStorageConf } from "../storage/load.ts";
 import type { CrioState } from "./apply.ts";
 import { dropHandler } from "./check.ts";
+import type { CrioStorageDefaults } from "./defaults.ts";
 import { type CrioFile, crioConfig, crioState, inOrder, type ParseCrioConfigOptions } from "./parse.ts";
 import type { CrioConfig } from "./types.ts";
 
@@ -49,7 +51,8 @@ const MAX_FILES = 1000;
 const MAX_DEPTH = 32;
 
 /**
- * The configuration of CRI-O as it starts on a node, with the profiles in use.
+ * The configuration of CRI-O as it starts on a node, with the profiles in use. Unless `storage` is given, it is that of
+ * the node's `storage.conf`.
  *
  * The variables of this process are not looked at: a node's are given as `env`.
  *
@@ -66,7 +69,8 @@ export async function loadCrioNode(options: LoadCrioNodeOptions): Promise<CrioNo
   const dropIns: CrioFile[] = [];
   await walk(folder, 0, dropIns, files, { signal });
   const texts = [...main, ...inOrder(dropIns)];
-  const state = crioState(texts, options);
+  const storage = options.storage ?? (await readStorage(options, files));
+  const state = crioState(texts, { ...options, storage });
   const handlerProfiles = await readHandlerProfiles(state, files, { signal });
   const profile = await readProfile(state, files, { signal });
   const paths = texts.map(({ path }) => path);
@@ -81,6 +85,32 @@ async function readMain({ config, env, signal }: LoadCrioNodeOptions, files: Nod
   if (text !== undefined) return [{ path, text }];
   if (named === undefined) return [];
   throw fileError(path, "update config from file: it does not exist");
+}
+
+async function readStorage(
+  { root, env, signal }: LoadCrioNodeOptions,
+  files: NodeFiles,
+): Promise<CrioStorageDefaults> {
+  const { driver, graphroot, runroot, imagestore, options } = await loadStorageConf({
+    root,
+    files,
+    env,
+    signal,
+  });
+  return {
+    root: graphroot.value,
+    runroot: runroot.value,
+    imagestore: imagestore.value,
+    driver: driver.value,
+    options: options.map(({ value }) => value),
+    origins: {
+      root: graphroot.origin,
+      runroot: runroot.origin,
+      imagestore: imagestore.origin,
+      driver: driver.origin,
+      options: options.find(({ origin }) => origin)?.origin,
+    },
+  };
 }
 
 /** Every file below a folder, of any name. */
