@@ -35,6 +35,13 @@ export type NodeAgreementWarning =
       readonly socket: string;
       readonly origin?: Origin;
     }
+  /** A part of a daemon's unit that files do not tell, or a flag that is not known here: it does not count. */
+  | {
+      readonly code: "not-exact";
+      readonly service: string;
+      readonly reason: string;
+      readonly origin?: Origin;
+    }
   /** Programs that containerd asks about each image: whatever they refuse is not pulled, which no file tells. */
   | { readonly code: "image-verifiers"; readonly folder: string; readonly programs: readonly string[] };
 

@@ -6,7 +6,7 @@
  */
 import { ConfigError } from "../errors.ts";
 import type { CrioState } from "./apply.ts";
-import { ROOT_KEYS, type SettingTypes, TABLE_KEYS } from "./schema.ts";
+import { ROOT_KEYS, type SettingType, type SettingTypes, TABLE_KEYS } from "./schema.ts";
 import type { Setting } from "./types.ts";
 
 /** What a flag sets, as table and key, and the variable that stands for it if there is one. */
@@ -80,9 +80,19 @@ export function applyCommand(state: CrioState, { flags = {}, env = {} }: CrioCom
   }
 }
 
-function flagValue(table: string, key: string, text: string, name: string): unknown {
+/** The type of a flag's value by the flag's name; undefined for one that is not known here. */
+export function crioFlagType(name: string): SettingType | undefined {
+  const [table = "", key = ""] = FLAGS.get(name) ?? [];
+  return typesOf(table)[key];
+}
+
+function typesOf(table: string): SettingTypes {
   const tables: Readonly<Record<string, SettingTypes>> = { root: ROOT_KEYS, ...TABLE_KEYS };
-  switch (tables[table]?.[key]) {
+  return tables[table] ?? {};
+}
+
+function flagValue(table: string, key: string, text: string, name: string): unknown {
+  switch (typesOf(table)[key]) {
     case "flag":
       // An empty variable turns off.
       if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;

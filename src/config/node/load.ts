@@ -4,21 +4,17 @@
  * @module
  */
 import type { SignalOptions } from "../../core/signal.ts";
-import { loadRegistriesConf } from "../../oci/mirrors/load-registries.ts";
-import { loadRegistriesD } from "../../policy/sources/load-registries-d.ts";
-import { type LoadContainerdConfigOptions, loadContainerdConfig } from "../containerd/load.ts";
-import { type LoadCrioNodeOptions, loadCrioNode } from "../crio/load.ts";
+import type { LoadContainerdConfigOptions } from "../containerd/load.ts";
+import type { LoadCrioNodeOptions } from "../crio/load.ts";
 import { type LoadKubeletConfigOptions, loadKubeletConfig } from "../kubelet/load.ts";
-import type { ContainerdNodeRuntime, CrioRuntime, DaemonEnvironment, NodeConfig } from "../node.ts";
+import type { DaemonEnvironment, NodeConfig } from "../node.ts";
 import { type NodeFiles, nodeFiles } from "../node-files.ts";
-import type { NodeWarning } from "../node-warnings.ts";
 import type { RuntimeClasses } from "../runtime-class.ts";
+import { loadService } from "../systemd/load.ts";
 import { chooseRuntime, otherSocket } from "./choose-runtime.ts";
-import { rootUser } from "./crio-user.ts";
-import { readExisting } from "./file-access.ts";
-import { loadHostsFolders } from "./hosts-folders.ts";
-import { imageVerifierWarnings } from "./image-verifiers.ts";
-import { registriesOrigins } from "./registries-origins.ts";
+import { type DaemonService, loadDaemonService, variablesOf } from "./daemon-service.ts";
+import { daemonPath } from "./file-access.ts";
+import { type LoadCrioRuntimeOptions, loadContainerdRuntime, loadCrioRuntime } from "./load-runtime.ts";
 
 /** Options of {@link loadNode}. */
 export interface LoadNodeOptions extends SignalOptions {
@@ -28,13 +24,13 @@ export interface LoadNodeOptions extends SignalOptions {
   files?: NodeFiles | undefined;
   /** The node's runtime. Default: the one that the kubelet's endpoint or the node's files tell. */
   runtime?: "cri-o" | "containerd" | undefined;
-  /** Version and command of CRI-O. */
+  /** Version and command of CRI-O; the command of its unit counts where this does not say another one. */
   crio?: Omit<LoadCrioNodeOptions, "root" | "files" | "signal" | "env"> | undefined;
-  /** Release and command of containerd. */
+  /** Release and command of containerd, likewise. */
   containerd?: Omit<LoadContainerdConfigOptions, "root" | "files" | "signal"> | undefined;
-  /** Release and command of the kubelet. */
+  /** Release and command of the kubelet, likewise. */
   kubelet?: Omit<LoadKubeletConfigOptions, "root" | "files" | "signal"> | undefined;
-  /** Variables of the runtime's daemon, which runs as root. Default none; those of this process never count. */
+  /** Variables of the runtime's daemon, on top of its unit's. It runs as root. Those of this process never count. */
   env?: DaemonEnvironment | undefined;
   /** Variables of the kubelet, likewise. */
   kubeletEnv?: DaemonEnvironment | undefined;
@@ -55,32 +51,29 @@ export interface LoadNodeOptions extends SignalOptions {
  * @throws {PolicyError} `ERR_POLICY_REGISTRIES_D` for files of registries.d that are none.
  */
 export async function loadNode(options: LoadNodeOptions): Promise<NodeConfig> {
-  const {
-    root,
-    files = nodeFiles({ root }),
-    env = {},
-    kubeletEnv,
-    runtimeClasses = new Map(),
-    signal,
-  } = options;
+  const { root, files = nodeFiles({ root }), runtimeClasses = new Map(), signal } = options;
   signal?.throwIfAborted();
   const kubelet = await loadKubeletConfig({ ...options.kubelet, root, files, signal });
+  const kubeletService = await loadService("kubelet.service", { files, signal });
+  const crio = await crioCommand(options, files);
+  const containerd = await containerdCommand(options, files);
   const chosen = await chooseRuntime(kubelet, files, {
     runtime: options.runtime,
-    crioConfig: options.crio?.config ?? env["CONTAINER_CONFIG"],
-    crioConfigDir: options.crio?.configDir ?? env["CONTAINER_CONFIG_DIR"],
-    containerdConfig: options.containerd?.path,
+    crioConfig: crio.options.config ?? crio.options.env["CONTAINER_CONFIG"],
+    crioConfigDir: crio.options.configDir ?? crio.options.env["CONTAINER_CONFIG_DIR"],
+    containerdConfig: containerd.options.path,
     signal,
   });
   const loaded =
     chosen.runtime === "cri-o"
-      ? await loadCrioRuntime({ ...options.crio, root, files, env, signal })
-      : await loadContainerdRuntime({ ...options.containerd, root, files, signal });
-  const agreement = [...chosen.warnings, ...otherSocket(kubelet, loaded.socket)];
+      ? await loadCrioRuntime({ ...crio.options, root, files, signal })
+      : await loadContainerdRuntime({ ...containerd.options, root, files, signal });
+  const { service } = chosen.runtime === "cri-o" ? crio : containerd;
+  const agreement = [...service.warnings, ...chosen.warnings, ...otherSocket(kubelet, loaded.socket)];
   return {
     runtime: loaded.runtime,
     kubelet,
-    ...(kubeletEnv ? { kubeletEnv } : {}),
+    kubeletEnv: { ...variablesOf(kubeletService), ...options.kubeletEnv },
     runtimeClasses,
     files,
     warnings: [
@@ -91,53 +84,37 @@ export async function loadNode(options: LoadNodeOptions): Promise<NodeConfig> {
   };
 }
 
-interface LoadedRuntime {
-  readonly runtime: CrioRuntime | ContainerdNodeRuntime;
-  readonly socket: string;
-  readonly warnings: readonly NodeWarning[];
-}
-
-async function loadCrioRuntime(
-  options: LoadCrioNodeOptions & { files: NodeFiles; env: DaemonEnvironment },
-): Promise<LoadedRuntime> {
-  const { files, env, signal } = options;
-  const crio = await loadCrioNode(options);
-  const user = { ...rootUser(env), files, signal };
-  const registries = await loadRegistriesConf({ ...user, lenient: true });
-  const { origins, warnings } = await registriesOrigins(registries, files, { signal });
-  const reader = {
-    read: readExisting(files),
-    list: async (path: string) => (await files.list(path, { signal })) ?? [],
-  };
-  const signatures = await loadRegistriesD({ ...rootUser(env), reader, signal });
+/** CRI-O's command: that of its unit, and on top of it what the caller says. */
+async function crioCommand(
+  { crio = {}, env = {}, signal }: LoadNodeOptions,
+  files: NodeFiles,
+): Promise<{ service: DaemonService; options: Omit<LoadCrioRuntimeOptions, "root" | "files"> }> {
+  const service = await loadDaemonService("crio", { files, signal });
+  const { config, "config-dir": configDir, ...flags } = service.flags;
   return {
-    runtime: { kind: "cri-o", ...crio, registries, registriesOrigins: origins, signatures, env },
-    socket: crio.config.api.listen.value,
-    warnings: [
-      ...crio.config.warnings.map((warning) => ({ source: "cri-o", ...warning }) as const),
-      ...warnings.map((warning) => ({ source: "registries.conf", ...warning }) as const),
-      ...signatures.config.warnings.map(
-        ({ kind: code, key, file, line }) =>
-          ({ source: "registries.d", code, key, origin: { file, line, column: 1 } }) as const,
-      ),
-    ],
+    service,
+    options: {
+      ...(config === undefined ? {} : { config: config === "" ? "" : daemonPath(config) }),
+      ...(configDir === undefined ? {} : { configDir: daemonPath(configDir) }),
+      ...crio,
+      flags: { ...flags, ...crio.flags },
+      env: { ...service.env, ...env },
+    },
   };
 }
 
-async function loadContainerdRuntime(
-  options: LoadContainerdConfigOptions & { files: NodeFiles },
-): Promise<LoadedRuntime> {
-  const { files, signal } = options;
-  const config = await loadContainerdConfig(options);
-  const { folders, warnings } = await loadHostsFolders(config.registryFolders, files, { signal });
-  const verifiers = await imageVerifierWarnings(config, files, { signal });
+async function containerdCommand(
+  { containerd = {}, signal }: LoadNodeOptions,
+  files: NodeFiles,
+): Promise<{ service: DaemonService; options: NonNullable<LoadNodeOptions["containerd"]> }> {
+  const service = await loadDaemonService("containerd", { files, signal });
+  const { config, address, root, state, "log-level": logLevel } = service.flags;
   return {
-    runtime: { kind: "containerd", config, hosts: folders },
-    socket: config.socket.value,
-    warnings: [
-      ...config.warnings.map((warning) => ({ source: "containerd", ...warning }) as const),
-      ...warnings.map((warning) => ({ source: "hosts.toml", ...warning }) as const),
-      ...verifiers.map((warning) => ({ source: "node", ...warning }) as const),
-    ],
+    service,
+    options: {
+      ...(config === undefined ? {} : { path: daemonPath(config) }),
+      ...containerd,
+      flags: { address, root, state, logLevel, ...containerd.flags },
+    },
   };
 }

@@ -27,6 +27,8 @@ export interface ServiceCommand {
   readonly words: readonly ServiceWord[];
   /** `WorkingDirectory=`; `/` where it is not set. */
   readonly directory: string;
+  /** The variables that the unit and its files set. */
+  readonly variables: ReadonlyMap<string, UnitVariable>;
   readonly doubts: readonly ServiceDoubt[];
 }
 
@@ -68,9 +70,9 @@ export function serviceCommand(
   const directory = assigned(entries, "WorkingDirectory").at(-1)?.value.replace(/^-/, "") ?? "/";
   const commands = assigned(entries, "ExecStart");
   const entry = commands.at(-1);
-  if (!entry) return { words: [], directory, doubts };
+  if (!entry) return { words: [], directory, variables, doubts };
   if (commands.length > 1) doubts.push({ reason: "several commands", origin: entry.originAt(0) });
-  return { words: wordsOf(entry, variables, doubts), directory, doubts };
+  return { words: wordsOf(entry, variables, doubts), directory, variables, doubts };
 }
 
 function ownVariables(entries: readonly UnitEntry[], doubts: ServiceDoubt[]): Map<string, UnitVariable> {

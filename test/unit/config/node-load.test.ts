@@ -110,6 +110,87 @@ describe("the runtime of a node", () => {
   });
 });
 
+describe("the command of a runtime", () => {
+  const unit = (exec: string, more = ""): string => `[Service]\nExecStart=${exec}\n${more}`;
+  const CRIO_UNIT = "/usr/lib/systemd/system/crio.service";
+  const CONTAINERD_UNIT = "/etc/systemd/system/containerd.service";
+
+  test("is that of CRI-O's unit with its variables, and on top of it what the caller says", async () => {
+    const texts = {
+      [CRIO]: '[crio.image]\nsignature_policy = "/file.json"\n',
+      [CRIO_UNIT]: unit(
+        "/usr/bin/crio $CRIO_OPTIONS --hooks-dir /a --hooks-dir=/b -d conf.d --selinux --enable-x y --log-journald=true",
+        "EnvironmentFile=-/etc/sysconfig/crio\nEnvironment=CONTAINER_PAUSE_IMAGE=p.example/p HOME=/h\n",
+      ),
+      "/etc/sysconfig/crio": "CRIO_OPTIONS=--signature-policy /unit.json\n",
+      "/conf.d/a": "[crio.runtime]\npids_limit = 7\n",
+      "/h/.config/containers/registries.conf": '[[registry]]\nlocation = "of-home"\n',
+    };
+    const node = await loaded(texts);
+    assert.ok(node.runtime.kind === "cri-o");
+    const { image, runtime } = node.runtime.config;
+    assert.deepEqual([image.signature_policy.value, image.signature_policy.from], ["/unit.json", "flag"]);
+    assert.deepEqual([image.pause_image.value, image.pause_image.from], ["p.example/p", "environment"]);
+    assert.deepEqual(runtime.hooks_dir.value, ["/a", "/b"]);
+    assert.deepEqual([runtime.selinux.value, runtime.log_to_journald.value], [true, true]);
+    assert.equal(runtime.pids_limit.value, 7n);
+    assert.equal(node.runtime.registries.registries[0]?.prefix, "of-home");
+    assert.deepEqual(codes(node), ["node not-exact"]);
+    const doubt = node.warnings.find(({ source }) => source === "node");
+    assert.ok(doubt && "reason" in doubt && doubt.reason.includes("--enable-x"));
+
+    const changed = await loaded(texts, {
+      env: { HOME: "/other" },
+      crio: { configDir: "/none", flags: { "signature-policy": "/caller.json" } },
+    });
+    assert.ok(changed.runtime.kind === "cri-o");
+    assert.equal(changed.runtime.config.image.signature_policy.value, "/caller.json");
+    assert.deepEqual(changed.runtime.config.runtime.hooks_dir.value, ["/a", "/b"]);
+    assert.notEqual(changed.runtime.config.runtime.pids_limit.value, 7n);
+    assert.equal(changed.runtime.registries.registries.length, 0);
+  });
+
+  test("is that of containerd's unit", async () => {
+    const texts = {
+      "/c/own.toml": 'version = 2\nstate = "/file"\n',
+      [CONTAINERD_UNIT]: unit("/usr/local/bin/containerd -c /c/own.toml --root=/r -a /run/x.sock -l debug"),
+    };
+    const { runtime } = await loaded(texts, { containerd: { flags: { state: "/caller" } } });
+    assert.ok(runtime.kind === "containerd");
+    const { root, state, socket, logLevel, files } = runtime.config;
+    assert.deepEqual(
+      [root.value, state.value, socket.value, logLevel.value],
+      ["/r", "/caller", "/run/x.sock", "debug"],
+    );
+    assert.deepEqual(
+      files.map(({ path }) => path),
+      ["/c/own.toml"],
+    );
+    await assert.rejects(loaded({ [CONTAINERD_UNIT]: texts[CONTAINERD_UNIT] }, { runtime: "containerd" }), {
+      code: "ERR_CONFIG_FILE",
+    });
+  });
+
+  test("is not counted where it cannot be told, with a warning", async () => {
+    for (const exec of ["/usr/bin/wrapper crio --selinux", "/usr/bin/crio wipe", "/usr/bin/crio --root"]) {
+      const node = await loaded({ [CRIO]: "", [CRIO_UNIT]: unit(exec) });
+      assert.deepEqual(codes(node), ["node not-exact"], exec);
+      assert.equal(node.runtime.kind === "cri-o" && node.runtime.config.runtime.selinux.value, false);
+    }
+    const other = await loaded({ [CRIO]: "", [CONTAINERD_UNIT]: unit("/usr/bin/wrapper") });
+    assert.deepEqual(codes(other), []);
+  });
+
+  test("of a kubelet has variables, too", async () => {
+    const texts = {
+      [CONTAINERD]: "",
+      "/etc/systemd/system/kubelet.service": unit("/usr/bin/kubelet", "Environment=HOME=/k A=b\n"),
+    };
+    const node = await loaded(texts, { kubeletEnv: { A: "c" } });
+    assert.deepEqual(node.kubeletEnv, { HOME: "/k", A: "c" });
+  });
+});
+
 describe("a node with CRI-O", () => {
   test("has registries.conf and registries.d with the place of each entry", async () => {
     const texts = {
@@ -277,7 +358,7 @@ describe("loadNode", () => {
   });
 
   test("a copied /etc is read inside itself, through every link", async () => {
-    const text = (log: string): string => `[crio.runtime]\nlog_level = "${log}"\n`;
+    const text = (folder: string): string => `[crio.runtime]\nnamespaces_dir = "/${folder}"\n`;
     const inside: RootFiles = {
       [CRIO]: "->../../../../crio.conf",
       "/crio.conf": text("inside"),
@@ -305,7 +386,7 @@ describe("loadNode", () => {
       for (const files of [undefined, nodeFiles({ root })]) {
         const node = await loadNode({ root, files });
         assert.ok(node.runtime.kind === "cri-o");
-        assert.equal(node.runtime.config.runtime.log_level.value, "inside");
+        assert.equal(node.runtime.config.runtime.namespaces_dir.value, "/inside");
         assert.equal(node.kubelet.seccompDefault.value, true);
         assert.equal(node.runtime.signatures.config.defaultDocker?.lookaside, "file:///inside");
         const policy = await nodePolicy(node, "ns");
