@@ -11,9 +11,9 @@ import { OciError } from "../oci/errors.ts";
 import type { MirroredRepository } from "../oci/mirrors/mirrored.ts";
 import type { PullAttempt, PullSources } from "../oci/mirrors/pull-sources.ts";
 import { PolicyError } from "../policy/errors.ts";
-import { resolveImage, resolveReference } from "../policy/evidence.ts";
 import type { Verifier } from "../policy/verifier.ts";
 import type { PolicyAnswer } from "./answers.ts";
+import { containerdImage } from "./containerd-image.ts";
 import { fails, pullFailure, RUNS, undecided } from "./failures.ts";
 import type { PinnedSource } from "./pinned-source.ts";
 import type { PodSubject } from "./pod.ts";
@@ -124,15 +124,7 @@ async function decide(reference: Reference, options: PullOptions): Promise<Decid
   const target = reference.digest ?? reference.tag ?? "latest";
   try {
     if (policy.kind === "none") {
-      const top = await resolveReference(repository, reference, { signal });
-      const { digest, indexDigest } = await resolveImage(
-        repository,
-        reference,
-        top,
-        { platform },
-        { signal },
-      );
-      const found = indexDigest === undefined ? { digest } : { digest, indexDigest };
+      const found = await containerdImage(repository, reference, platform, { signal });
       const pulled = { ...found, repository, target, policy };
       return { answered: true, outcome: RUNS, policy: { kind: "none", why: policy.why }, pulled };
     }
