@@ -1,9 +1,11 @@
 /** `hosts.toml`, the hosts that follow from it, and the folder it is in. */
-import { isLadingError } from "../../../src/core/errors.ts";
 import { certificateFiles } from "../../../src/oci/mirrors/certificate-files.ts";
 import { hostDirectoryNames, namespaceFor } from "../../../src/oci/mirrors/default-host.ts";
 import { type HostEntry, parseHostsToml, resolveHosts } from "../../../src/oci/mirrors/hosts-toml.ts";
+import { containerdNodeOf } from "../memory-node.ts";
 import type { VectorFields, VectorSuite } from "../suite.ts";
+
+const IMAGES = "io.containerd.cri.v1.images";
 
 const suite: VectorSuite = {
   run({ input }) {
@@ -40,15 +42,23 @@ const OPERATIONS: Readonly<Record<string, (input: VectorFields) => unknown>> = {
     const namespace = namespaceFor(text(input, "host"), text(input, "namespace"));
     return { query: namespace === undefined ? null : new URLSearchParams({ ns: namespace }).toString() };
   },
-  resolveHosts: (input) => {
+  // As a containerd whose folder for the namespace has the file.
+  resolveHosts: async (input) => {
     const namespace = text(input, "host");
-    try {
-      const config = parseHostsToml(text(input, "toml"), { baseDir: "{dir}", lenient: true });
-      return { hosts: resolveHosts(namespace, config).map(listed) };
-    } catch (error) {
-      if (!isLadingError(error)) throw error;
-      return { hosts: resolveHosts(namespace, { ca: [], client: [] }).map(listed), logsError: true };
-    }
+    const folder = `/c/${hostDirectoryNames(namespace)[0]}`;
+    const node = await containerdNodeOf({
+      "/etc/containerd/config.toml": `version = 3\n[plugins."${IMAGES}".registry]\nconfig_path = "/c"\n`,
+      [`${folder}/hosts.toml`]: text(input, "toml"),
+    });
+    const read = node.runtime.hosts.find(({ path }) => path === folder);
+    const isBroken = node.warnings.some(
+      ({ source, code }) => source === "hosts.toml" && code === "broken-file",
+    );
+    const hosts = resolveHosts(namespace, read?.hosts ?? { ca: [], client: [] }).map(listed);
+    return {
+      hosts: JSON.parse(JSON.stringify(hosts).replaceAll(folder, "{dir}")),
+      ...(isBroken ? { logsError: true } : {}),
+    };
   },
 };
 

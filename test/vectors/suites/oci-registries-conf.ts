@@ -1,12 +1,8 @@
 /** `registries.conf`: prefixes, mirrors, aliases and short names. */
+import { posix } from "node:path";
 import { isLadingError } from "../../../src/core/errors.ts";
 import { formatReference, parseReference } from "../../../src/core/reference.ts";
-import {
-  findRegistry,
-  parseRegistriesConf,
-  type RegistriesConf,
-  registrySources,
-} from "../../../src/oci/mirrors/registries.ts";
+import { findRegistry, type RegistriesConf, registrySources } from "../../../src/oci/mirrors/registries.ts";
 import { matchPrefix, parseLocation, rewriteReference } from "../../../src/oci/mirrors/registry-prefix.ts";
 import {
   assertAliasName,
@@ -16,7 +12,10 @@ import {
   type ShortNameMode,
 } from "../../../src/oci/mirrors/short-name-alias.ts";
 import { lookUpAlias, resolveShortName } from "../../../src/oci/mirrors/short-names.ts";
+import { crioNodeOf } from "../memory-node.ts";
 import type { VectorFields, VectorSuite } from "../suite.ts";
+
+const MAIN = "/etc/containers/registries.conf";
 
 const suite: VectorSuite = {
   async run({ input, expect }) {
@@ -26,7 +25,7 @@ const suite: VectorSuite = {
       return await operation(input);
     } catch (error) {
       if (!isLadingError(error)) throw error;
-      return { valid: false, error: kindOf(error.message, expect) };
+      return { valid: false, error: kindOf(error.message.replace(`${MAIN}: `, "main: "), expect) };
     }
   },
 };
@@ -42,13 +41,13 @@ const OPERATIONS: Readonly<Record<string, (input: VectorFields) => unknown>> = {
       ref: formatReference(rewriteReference(reference, text(input, "prefix"), text(input, "location"))),
     };
   },
-  find: (input) => {
-    const found = findRegistry(configOf(input), text(input, "ref"));
+  find: async (input) => {
+    const found = findRegistry(await configOf(input), text(input, "ref"));
     return found ? { found: true, ...found } : { found: false };
   },
-  pullSources: (input) => {
+  pullSources: async (input) => {
     const reference = parseReference(text(input, "ref"));
-    const entry = findRegistry(configOf(input), formatReference(reference));
+    const entry = findRegistry(await configOf(input), formatReference(reference));
     if (!entry) throw new TypeError("no entry for the reference");
     return {
       sources: registrySources(entry, reference).sources.map((source) => ({
@@ -57,8 +56,8 @@ const OPERATIONS: Readonly<Record<string, (input: VectorFields) => unknown>> = {
       })),
     };
   },
-  load: (input) => {
-    const config = configOf(input);
+  load: async (input) => {
+    const config = await configOf(input);
     return {
       registryCount: config.registries.length,
       locations: config.registries.map(({ location }) => location),
@@ -68,9 +67,9 @@ const OPERATIONS: Readonly<Record<string, (input: VectorFields) => unknown>> = {
       shortNameMode: config.shortNameMode.value,
     };
   },
-  alias: (input) => {
+  alias: async (input) => {
     const aliases = input["userAliases"] as Record<string, string>;
-    const found = lookUpAlias(configOf(input), text(input, "name"), aliases);
+    const found = lookUpAlias(await configOf(input), text(input, "name"), aliases);
     return { ref: found?.value || null, origin: found?.origin ?? "" };
   },
   parseAliasValue: (input) => ({ ref: parseAliasValue(text(input, "text")) }),
@@ -81,7 +80,7 @@ const OPERATIONS: Readonly<Record<string, (input: VectorFields) => unknown>> = {
   },
   isShortName: (input) => ({ short: isShortName(text(input, "text")) }),
   resolve: async (input) => {
-    const { candidates } = await resolveShortName(text(input, "name"), configOf(input), {
+    const { candidates } = await resolveShortName(text(input, "name"), await configOf(input), {
       ...(input["mode"] === undefined ? {} : { mode: text(input, "mode") as ShortNameMode }),
       forceDockerHub: input["forceDockerHub"] === true,
     });
@@ -89,14 +88,22 @@ const OPERATIONS: Readonly<Record<string, (input: VectorFields) => unknown>> = {
   },
 };
 
-/** The main file and its drop-ins, of which only files with the right ending count. */
-function configOf(input: VectorFields): RegistriesConf {
+/** The main file and its drop-ins on a node with CRI-O; of places the cases have the names of files only. */
+async function configOf(input: VectorFields): Promise<RegistriesConf> {
   const { main, dropins = [] } = input["config"] as {
     main: string;
     dropins?: { name: string; text: string }[];
   };
-  const read = dropins.filter(({ name }) => name.endsWith(".conf"));
-  return parseRegistriesConf([{ name: "main", text: main }, ...read], { lenient: true });
+  const files = dropins.map(({ name, text }) => [`${MAIN}.d/${name}`, text]);
+  const node = await crioNodeOf({ [MAIN]: main, ...Object.fromEntries(files) });
+  const named = (origin: string): string => (origin === MAIN ? "main" : posix.basename(origin));
+  const { registries, aliases, unqualifiedSearchRegistries: search, ...others } = node.runtime.registries;
+  return {
+    ...others,
+    registries: registries.map((each) => ({ ...each, origin: named(each.origin) })),
+    aliases: new Map([...aliases].map(([name, each]) => [name, { ...each, origin: named(each.origin) }])),
+    unqualifiedSearchRegistries: { ...search, origin: named(search.origin) },
+  };
 }
 
 /** The words of the reference implementation for an error; a case may only want to see that there is one. */

@@ -7,7 +7,11 @@ import { cosignTag } from "../../../src/oci/digest-tag.ts";
 import { PolicyError } from "../../../src/policy/errors.ts";
 import { parseImageReference } from "../../../src/policy/reference.ts";
 import { directorySignatureName } from "../../../src/policy/sources/directory.ts";
-import { defaultLookaside, loadRegistriesD } from "../../../src/policy/sources/load-registries-d.ts";
+import {
+  defaultLookaside,
+  type LoadedRegistriesD,
+  loadRegistriesD,
+} from "../../../src/policy/sources/load-registries-d.ts";
 import {
   formatLookasideUrl,
   parseLookasideUrl,
@@ -15,6 +19,7 @@ import {
   signatureUrl,
 } from "../../../src/policy/sources/lookaside-url.ts";
 import { parseRegistriesD, signatureSettings } from "../../../src/policy/sources/registries-d.ts";
+import { crioNodeOf } from "../memory-node.ts";
 import type { VectorFields, VectorSuite } from "../suite.ts";
 
 /** Stands for the home folder, which the cases write as `$HOME`. */
@@ -68,10 +73,24 @@ async function lookUp(input: VectorFields): Promise<unknown> {
 
 /** What is read out of folders that exist as a map of paths. */
 async function readFolders(input: VectorFields): Promise<unknown> {
-  const files = new Map(Object.entries(input["files"] as Record<string, string>));
+  const { config, files: read } = await loadedFrom(input);
+  const lookaside = Object.fromEntries(
+    [...config.docker].map(([scope, section]) => [scope, section.lookaside ?? ""]),
+  );
+  return { filesReadInOrder: read, lookaside };
+}
+
+/** As CRI-O on a node reads it, unless the case is of another user, or of options that CRI-O does not have. */
+async function loadedFrom(input: VectorFields): Promise<LoadedRegistriesD> {
+  const texts = input["files"] as Record<string, string>;
+  const env = input["env"] as Record<string, string>;
   const explicit = input["explicitDir"];
   const root = input["rootForImplicitPaths"];
-  const { config, files: read } = await loadRegistriesD({
+  if (input["uid"] === 0 && typeof explicit !== "string" && typeof root !== "string") {
+    return (await crioNodeOf(texts, { env })).runtime.signatures;
+  }
+  const files = new Map(Object.entries(texts));
+  return loadRegistriesD({
     ...(typeof explicit === "string" ? { paths: [explicit] } : {}),
     ...(typeof root === "string" ? { root } : {}),
     env: input["env"] as Record<string, string>,
@@ -90,10 +109,6 @@ async function readFolders(input: VectorFields): Promise<unknown> {
       },
     },
   });
-  const lookaside = Object.fromEntries(
-    [...config.docker].map(([scope, section]) => [scope, section.lookaside ?? ""]),
-  );
-  return { filesReadInOrder: read, lookaside };
 }
 
 function missing(path: string): Error {
