@@ -27,5 +27,18 @@ export function nearestNode(root: JsonNode, path: readonly string[]): JsonNode {
 
 function childOf(node: JsonNode, part: string): JsonNode | undefined {
   if (node.kind === "array") return node.items[Number(part)];
-  return node.kind === "object" ? node.members.findLast(({ key }) => key === part)?.value : undefined;
+  if (node.kind !== "object") return undefined;
+  if (node.members.length <= FEW) return node.members.findLast(({ key }) => key === part)?.value;
+  let members = indexes.get(node);
+  if (!members) {
+    members = new Map(node.members.map(({ key, value }) => [key, value]));
+    indexes.set(node, members);
+  }
+  return members.get(part);
 }
+
+/** Looked through faster than a map of them is made. */
+const FEW = 32;
+
+/** Members by name of objects with more, so that many pointers into one do not each go through all of it. */
+const indexes = new WeakMap<JsonNode, ReadonlyMap<string, JsonNode>>();

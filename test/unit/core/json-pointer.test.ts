@@ -20,3 +20,13 @@ test("the value at a path is found, or the nearest one above it", () => {
   assert.equal(at("a/b")?.toString(), "2");
   assert.equal(at("t")?.toString(), "3");
 });
+
+test("of an object with many members each is found, and of several of one name the last", () => {
+  const members = Array.from({ length: 5000 }, (_, at) => `"m${at}":${at}`);
+  const root = parseJson(`{"a":{${members.join()},"m7":true,"__proto__":1}}`, { duplicateKeys: "keep" });
+  const at = (name: string) => toPlain(nearestNode(root, ["a", name]));
+  assert.deepEqual([at("m0")?.toString(), at("m4999")?.toString(), at("m7")], ["0", "4999", true]);
+  assert.equal(at("__proto__")?.toString(), "1");
+  const whole = nearestNode(root, ["a"]);
+  for (const name of ["m5000", "toString", ""]) assert.equal(nearestNode(root, ["a", name]), whole);
+});
