@@ -166,10 +166,19 @@ export function struct<F extends Fields, T>(fields: F, value: (held: Held<F>) =>
 function fieldNamed(fields: Fields, key: string): string | undefined {
   if (Object.hasOwn(fields, key)) return key;
   // No field name is longer, and folding never makes a key longer.
-  if (key.length > 32) return undefined;
-  const folded = foldCase(key);
-  for (const name of Object.keys(fields)) if (foldCase(name) === folded) return name;
-  return undefined;
+  return key.length > 32 ? undefined : foldedNames(fields).get(foldCase(key));
+}
+
+const foldedBy = new WeakMap<object, ReadonlyMap<string, string>>();
+
+/** The names of an object's members by what they fold to; worked out once for each object. */
+export function foldedNames(names: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
+  let folded = foldedBy.get(names);
+  if (!folded) {
+    folded = new Map(Object.keys(names).map((name) => [foldCase(name), name]));
+    foldedBy.set(names, folded);
+  }
+  return folded;
 }
 
 /** Letter case removed as Go does for ASCII names; not toLowerCase, which also folds U+0130 to `i`. */

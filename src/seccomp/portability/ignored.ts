@@ -5,7 +5,7 @@
  */
 import { type JsonNode, pathOf, segment } from "../../core/json-tree.ts";
 import type { ConvertedProfile } from "../convert.ts";
-import { foldCase } from "../decode.ts";
+import { foldCase, foldedNames } from "../decode.ts";
 import { type JsonSchema, type ProfileFormat, profileSchema } from "../schema.ts";
 import { isSyscallName } from "../syscalls.ts";
 import type { SeccompProfile } from "../types.ts";
@@ -22,7 +22,10 @@ export interface IgnoredPart {
     | "dropped-entry"
     /** A name that no architecture has a call of: runtimes leave it out. */
     | "unknown-call";
-  /** Name of the member or call; for an entry the condition that dropped it, such as `includes.caps CAP_BPF`. */
+  /**
+   * Name of the member or call; for an entry the condition that dropped it, such as `includes.caps CAP_BPF`. After the
+   * first thousand parts, `…` for all others of a kind.
+   */
   name: string;
   /** How often. */
   count: number;
@@ -31,6 +34,9 @@ export interface IgnoredPart {
 }
 
 const MAX_PATHS = 10;
+/** Of a text that is made to have many: more are put together. */
+const MAX_PARTS = 1000;
+const OTHERS = "…";
 
 /** Which members an engine reads, and whether in their own letters only. */
 export interface MemberReader {
@@ -54,31 +60,28 @@ export function ignoredParts(
 ): IgnoredPart[] {
   const parts = new Map<string, IgnoredPart>();
   const ignore: Ignore = (kind, name, path) => {
-    const key = `${kind} ${name}`;
-    const part = parts.get(key) ?? { kind, name, count: 0, paths: [] };
+    const known = parts.get(`${kind} ${name}`);
+    const shown = known || parts.size < MAX_PARTS ? name : OTHERS;
+    const key = `${kind} ${shown}`;
+    const part = known ?? parts.get(key) ?? { kind, name: shown, count: 0, paths: [] };
     parts.set(key, part);
     part.count++;
     if (part.paths.length < MAX_PATHS) part.paths.push(path());
   };
-  ignoreMembers(root, profileSchema(format), exact ? (name) => name : foldCase, ignore);
+  ignoreMembers(root, profileSchema(format), exact, ignore);
   if (converted) ignoreEntries(profile, converted, ignore);
   return [...parts.values()];
 }
 
 /** Members as the engine's reader finds them by name. What is unknown is not looked into. */
-function ignoreMembers(
-  node: JsonNode,
-  schema: JsonSchema,
-  fold: (name: string) => string,
-  ignore: Ignore,
-): void {
+function ignoreMembers(node: JsonNode, schema: JsonSchema, exact: boolean, ignore: Ignore): void {
   const { items, properties } = schema as { items?: JsonSchema; properties?: Record<string, JsonSchema> };
-  if (node.kind === "array" && items) for (const item of node.items) ignoreMembers(item, items, fold, ignore);
+  if (node.kind === "array" && items)
+    for (const item of node.items) ignoreMembers(item, items, exact, ignore);
   if (node.kind !== "object" || !properties) return;
-  const names = new Map(Object.keys(properties).map((name) => [fold(name), name]));
   const seen = new Set<string>();
   for (const { key, value } of node.members) {
-    const name = names.get(fold(key.slice(0, MAX_NAME + 1)));
+    const name = nameOf(key, properties, exact);
     const inner = name === undefined ? undefined : properties[name];
     if (name === undefined || !inner) {
       ignore("unknown-member", key.slice(0, MAX_NAME), () => pathOf(value));
@@ -86,8 +89,13 @@ function ignoreMembers(
     }
     if (seen.has(name)) ignore("repeated-member", name, () => pathOf(value));
     seen.add(name);
-    ignoreMembers(value, inner, fold, ignore);
+    ignoreMembers(value, inner, exact, ignore);
   }
+}
+
+function nameOf(key: string, properties: Record<string, JsonSchema>, exact: boolean): string | undefined {
+  if (Object.hasOwn(properties, key)) return key;
+  return exact || key.length > MAX_NAME ? undefined : foldedNames(properties).get(foldCase(key));
 }
 
 /** Longer than any member that is known. */

@@ -8,8 +8,11 @@ import { digestOf } from "../../../src/core/digest.ts";
 import { OCI_INDEX, OCI_MANIFEST, SECCOMP_PROFILE_CONFIG } from "../../../src/core/media-types.ts";
 import { type ArtifactSource, fetchProfileArtifact } from "../../../src/seccomp/artifact.ts";
 import { convertProfile } from "../../../src/seccomp/convert.ts";
+import type { SeccompError } from "../../../src/seccomp/errors.ts";
 import { evaluateSyscall } from "../../../src/seccomp/evaluate.ts";
+import { lintProfile } from "../../../src/seccomp/lint/index.ts";
 import { parseProfile } from "../../../src/seccomp/parse.ts";
+import { reportPortability } from "../../../src/seccomp/portability/index.ts";
 import { readProfile, readProfileAsEngine } from "../../../src/seccomp/read-profile.ts";
 import { validateProfile } from "../../../src/seccomp/schema.ts";
 
@@ -72,6 +75,67 @@ describe("a member that stands 100,000 times", () => {
       assert.deepEqual(parseProfile(text, { engine }).syscalls, [{ names: ["read"], action: "" }]);
     }
     assert.equal((await validateProfile(text, { maxProblems: 3 })).length, 3);
+  });
+});
+
+describe("a profile of 10 MiB", () => {
+  const maxBytes = 32 * MIB;
+  const filled = (inside: string): string => `{"defaultAction":"SCMP_ACT_ERRNO",${inside}}`;
+  const long = 10 * MIB;
+  const texts: [name: string, text: string, problem?: string, path?: string][] = [
+    ["of spaces", filled(`"syscalls":[]${" ".repeat(long)}`)],
+    ["of one name", filled(`"syscalls":[{"names":["${"a".repeat(long)}"],"action":"SCMP_ACT_LOG"}]`)],
+    ["of one number", filled(`"defaultErrnoRet":${"9".repeat(long)}`), "type", "$['defaultErrnoRet']"],
+    [
+      "of unknown members",
+      filled(Array.from({ length: 10_000 }, (_, at) => `"k${at}${"x".repeat(1024)}":0`).join()),
+      "additionalProperties",
+      `$['k0${"x".repeat(1024)}']`,
+    ],
+    [
+      "of one member again and again",
+      filled(`${'"defaultAction":"SCMP_ACT_LOG",'.repeat(300_000)}"flags":[]`),
+      "duplicate-key",
+      "$['defaultAction']",
+    ],
+  ];
+
+  for (const [name, text, problem, path] of texts) {
+    test(`${name} is refused for its size, and else read strictly or refused with the place`, async () => {
+      await assert.rejects(readProfile(text), { code: "ERR_SECCOMP_TOO_LARGE" });
+      assert.throws(() => parseProfile(text), { code: "ERR_SECCOMP_TOO_LARGE" });
+      await assert.rejects(lintProfile(text), { code: "ERR_SECCOMP_TOO_LARGE" });
+      await assert.rejects(reportPortability(text, NODE), { code: "ERR_SECCOMP_TOO_LARGE" });
+      const read = readProfile(text, { maxBytes });
+      if (problem === undefined) assert.equal((await read).confinement, "filtered");
+      else {
+        await assert.rejects(read, (error: SeccompError) => {
+          assert.equal(error.code, "ERR_SECCOMP_STRICT");
+          const [first] = error.problems ?? [];
+          assert.deepEqual([first?.kind, first?.position.path], [problem, path]);
+          return true;
+        });
+      }
+    });
+  }
+
+  test("and as many levels is refused without exhausting the stack", async () => {
+    for (const text of ["[".repeat(long), filled(`"x":${"[".repeat(long)}`)]) {
+      await assert.rejects(readProfile(text, { maxBytes }), { code: "ERR_SECCOMP_SYNTAX" });
+      assert.throws(() => parseProfile(text, { maxBytes }), { code: "ERR_SECCOMP_SYNTAX" });
+      const { engines } = await reportPortability(text, { ...NODE, maxBytes });
+      assert.ok(engines.every(({ outcome }) => outcome.kind === "refused" && outcome.stage === "read"));
+    }
+  });
+
+  test("with more than can be told is told in parts", async () => {
+    const members = Array.from({ length: 5000 }, (_, at) => `"k${at}":0`).join();
+    const engines = ["moby"] as const;
+    const report = await reportPortability(filled(members), { ...NODE, engines });
+    const ignored = report.engines[0]?.ignored ?? [];
+    assert.equal(ignored.length, 1001);
+    assert.deepEqual([ignored[999]?.name, ignored[1000]?.name, ignored[1000]?.count], ["k999", "…", 4000]);
+    assert.equal(ignored[1000]?.paths.length, 10);
   });
 });
 
