@@ -31,7 +31,7 @@ export interface FilterRuntimeOptions {
    *   `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`.
    * - Architectures: riscv64 is unknown before 1.1.8, loongarch64 before 1.4.1.
    *
-   * What a distribution has added to a release of its own is not known here.
+   * Which actions a release knows is not looked at, and what a distribution has added to one is not known here.
    */
   runcVersion?: string | undefined;
 }

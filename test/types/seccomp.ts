@@ -4,6 +4,7 @@ import {
   type ArtifactSource,
   type ArtifactTarget,
   type ContainerdSeccompNode,
+  createEvaluator,
   type DefiniteSeccompChoice,
   evaluateSyscall,
   fetchProfileArtifact,
@@ -14,6 +15,7 @@ import {
   readProfileAsEngine,
   resolveSeccomp,
   type SeccompChoice,
+  type SyscallVerdict,
   toRuntimeSpec,
 } from "../../src/seccomp/index.ts";
 
@@ -69,6 +71,20 @@ export async function resolve(
     capabilities: ["CAP_SYS_ADMIN"],
     kernel: "6.1",
   });
+  const { decide, evaluate } = createEvaluator(converted, {
+    native: "x86_64",
+    runtime: "runc",
+    runcVersion: "1.1.5",
+  });
+  const verdict: SyscallVerdict = decide({ arch: "x86_64", nr: 56, args: [0n, 1] });
+  // @ts-expect-error a verdict is the same object for every call that it is about
+  verdict.action = "SCMP_ACT_ALLOW";
+  // @ts-expect-error a verdict has no reasons
+  verdict.considered;
+  evaluate({ arch: "x86_64", name: "clone" }).considered;
+  // @ts-expect-error only runc has releases that matter
+  createEvaluator(converted, { native: "x86_64", crunVersion: "1.8.1" });
+
   // @ts-expect-error a profile can convert to no filter at all
   converted.defaultAction;
 
