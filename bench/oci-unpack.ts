@@ -4,8 +4,11 @@
  *
  *   node --conditions=lading-source bench/oci-unpack.ts [--rounds 5] [--files 20000] [--disk DIRECTORY]
  *
- * Files are made in memory, or with `--disk` in a directory of that place; umoci is left out there. Run it as root:
+ * Files are made in memory, or with `--disk` in directories of that place; umoci is left out there. Run it as root:
  * other users cannot set owners. tar and umoci start anew each time; lading runs in this process.
+ *
+ * What was made on a disk stays until the end: ext4 does not give out an inode again for minutes after it was removed, and
+ * looks for another one so long that making a file takes thirty times as long, by whatever program.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -44,7 +47,8 @@ await inMemoryFolder(async (folder) => {
   console.log(`${values.files} files, ${sizes[0]} MiB, ${sizes[1]} MiB compressed, ${disk ?? "in memory"}`);
 
   const place = disk === undefined ? folder : await mkdtemp(join(disk, "lading-bench-"));
-  const target = join(place, "target");
+  let turn = 0;
+  let target = join(place, "target-0");
   const programs: { name: string; unpack: () => Promise<Used>; cpu: number[] }[] = [
     { name: "lading", unpack: () => runHere(unpackByLading), cpu: [] },
     {
@@ -67,7 +71,10 @@ await inMemoryFolder(async (folder) => {
       run: async () => {
         cpu.push((await unpack()).cpu);
       },
-      after: () => rm(target, { recursive: true }),
+      after: async () => {
+        if (disk === undefined) await rm(target, { recursive: true });
+        target = join(place, `target-${++turn}`);
+      },
     }),
   );
   try {

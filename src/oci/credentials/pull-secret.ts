@@ -121,7 +121,8 @@ function indexKey(key: string): string {
   return stripped.slice(0, slash) + (path === "/" ? "" : path);
 }
 
-function covers(key: string, name: string): boolean {
+/** Whether a key, or a pattern of a credential provider, covers the full name of a repository. */
+export function covers(key: string, name: string): boolean {
   const pattern = split(key);
   const target = split(name);
   if (pattern.port !== target.port || pattern.labels.length !== target.labels.length) return false;

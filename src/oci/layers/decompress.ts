@@ -22,7 +22,7 @@ export type LayerCompression = "none" | "gzip" | "zstd";
 /** Chunks of this length come out: small ones cost a change of threads each. */
 const CHUNK_BYTES = 2 ** 20;
 
-/** What the first bytes of a layer say about its compression. */
+/** What the first bytes of content say about its compression. Throws `ERR_OCI_COMPRESSION_UNSUPPORTED` for bzip2, xz. */
 export function compressionOf(start: Uint8Array): LayerCompression {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = start;
   if (a === 0x1f && b === 0x8b && c === 0x08) return "gzip";
@@ -34,7 +34,7 @@ export function compressionOf(start: Uint8Array): LayerCompression {
 }
 
 function unsupported(name: string): OciError {
-  return new OciError("ERR_OCI_COMPRESSION_UNSUPPORTED", `a layer compressed by ${name}`);
+  return new OciError("ERR_OCI_COMPRESSION_UNSUPPORTED", `content compressed by ${name}`);
 }
 
 /** Options of {@link decompressLayer}. */
@@ -63,7 +63,9 @@ export async function* decompressLayer(
     const [start, rest] = await peek(counted, 6);
     const compression = compressionOf(start);
     onCompression?.(compression);
-    const plain = compression === "none" ? rest : inflate(rest, compression, { signal, left, ownSource });
+    const toError = (what: string, cause?: unknown) => invalidLayer(`a layer with ${what}`, cause);
+    const plain =
+      compression === "none" ? rest : inflate(rest, compression, { signal, left, ownSource, toError });
     for await (const chunk of plain) {
       uncompressed += chunk.byteLength;
       if (uncompressed > limits.maxTotalBytes) throw tooLarge("uncompressed bytes", limits.maxTotalBytes);
@@ -105,17 +107,24 @@ async function peek(
   return [start, all()];
 }
 
-/** Runs a stream through zlib; what the source throws comes out unchanged. */
-function inflate(
-  source: AsyncGenerator<Uint8Array, void>,
+/** How {@link inflate} goes on. */
+interface InflateOptions extends Pick<ThroughTransformOptions, "signal" | "left" | "ownSource"> {
+  /** The error for damaged data. */
+  toError: (what: string, cause?: unknown) => Error;
+}
+
+/** Unpacks all of a stream, whatever members or frames it has; what the source throws comes out unchanged. */
+export function inflate(
+  source: ByteStream,
   compression: "gzip" | "zstd",
-  options: Pick<ThroughTransformOptions, "signal" | "left" | "ownSource">,
+  { toError, ...options }: InflateOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const transform = compression === "gzip" ? createGunzip({ chunkSize: CHUNK_BYTES }) : createZstd();
-  const pieces = compression === "zstd" ? splitZstdFrames(source) : source;
-  const toError = (error: unknown) =>
-    invalidLayer(`a layer with damaged ${compression} data: ${(error as Error).message}`, error);
-  return throughTransform(pieces, transform, { ...options, toError });
+  const pieces = compression === "zstd" ? splitZstdFrames(source, toError) : source;
+  return throughTransform(pieces, transform, {
+    ...options,
+    toError: (error) => toError(`damaged ${compression} data: ${(error as Error).message}`, error),
+  });
 }
 
 /**

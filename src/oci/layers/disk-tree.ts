@@ -98,7 +98,10 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (cons
 const MAX_POOLED_BYTES = 2 ** 20;
 /** So many opened files tell how fast the disk is. */
 const MEASURED_OPENS = 32;
-/** A file that takes this long to open, in milliseconds, is better opened by a thread of the pool. */
+/**
+ * Files that take this long to open, in milliseconds, are better opened by threads of the pool, if most do: of a few it
+ * may be said of a machine that is busy.
+ */
 const SLOW_OPEN_MS = 0.15;
 
 /** The tree below a directory that exists. */
@@ -160,7 +163,7 @@ export function createDiskTree(directory: string, options: DiskTreeOptions): Dis
 
   function isPooled({ size, xattrs }: LayerEntry): boolean {
     if (options.fileWrites === "blocking" || size > MAX_POOLED_BYTES || xattrs.size > 0) return false;
-    return options.fileWrites === "pooled" || (opens >= MEASURED_OPENS && slowOpens * 2 > opens);
+    return options.fileWrites === "pooled" || (opens >= MEASURED_OPENS && slowOpens * 4 > opens * 3);
   }
 
   function createFile(path: string, entry: LayerEntry): FileSink {

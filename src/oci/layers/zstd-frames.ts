@@ -12,7 +12,6 @@
  * @module
  */
 import type { ByteStream } from "../../core/bytes.ts";
-import { invalidLayer } from "./limits.ts";
 
 /** What the next bytes of a frame are, and how many of them there are. */
 type Part =
@@ -27,7 +26,10 @@ const MAGIC: Part = { kind: "magic", length: 4 };
 const BLOCK_HEADER: Part = { kind: "block-header", length: 3 };
 
 /** Passes data on in pieces of which none holds bytes of two frames, and fails where the data ends inside one. */
-export async function* splitZstdFrames(source: ByteStream): AsyncGenerator<Uint8Array, void> {
+export async function* splitZstdFrames(
+  source: ByteStream,
+  toError: (what: string) => Error,
+): AsyncGenerator<Uint8Array, void> {
   let part: Part = MAGIC;
   let missing: number = part.length;
   let value = 0;
@@ -45,7 +47,7 @@ export async function* splitZstdFrames(source: ByteStream): AsyncGenerator<Uint8
       case "magic":
         if (value === 0xfd2fb528) return { kind: "descriptor", length: 1 };
         if (value >>> 4 === 0x184d2a5) return { kind: "skippable-length", length: 4 };
-        throw invalidLayer("a layer with something else behind a zstd frame");
+        throw toError("something else behind a zstd frame");
       case "descriptor":
         checksum = (value & 4) !== 0;
         return { kind: "bytes", length: headerBytes(value), next: "block-header" };
@@ -53,7 +55,7 @@ export async function* splitZstdFrames(source: ByteStream): AsyncGenerator<Uint8
         return { kind: "bytes", length: value, next: "magic" };
       case "block-header": {
         const type = (value >> 1) & 3;
-        if (type === 3) throw invalidLayer("a layer with damaged zstd data: a block of a reserved type");
+        if (type === 3) throw toError("damaged zstd data: a block of a reserved type");
         const length = type === 1 ? 1 : value >>> 3;
         return { kind: "bytes", length, next: (value & 1) !== 0 ? "checksum" : "block-header" };
       }
@@ -84,7 +86,7 @@ export async function* splitZstdFrames(source: ByteStream): AsyncGenerator<Uint8
     }
     if (from < chunk.byteLength) yield chunk.subarray(from);
   }
-  if (part.kind !== "magic" || missing < part.length) throw invalidLayer("a layer with truncated zstd data");
+  if (part.kind !== "magic" || missing < part.length) throw toError("truncated zstd data");
 }
 
 /** Length in bytes of a frame header behind its descriptor. */

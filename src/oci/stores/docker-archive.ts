@@ -24,19 +24,12 @@ import { formatReference, parseReference, withDefaultTag } from "../../core/refe
 import { abortableStream } from "../../core/signal.ts";
 import { type Descriptor, describeContent } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
+import { compressionOf, type LayerCompression } from "../layers/decompress.ts";
 import { MAX_MANIFEST_BYTES } from "../manifest.ts";
 import { type DockerArchiveImage, parseDockerArchiveList, readDiffIds } from "./docker-archive-list.ts";
 import type { Archive } from "./layout-archive.ts";
 import { notFound } from "./layout-blobs.ts";
-import {
-  type ArchiveOptions,
-  type Compression,
-  compressionOf,
-  decompress,
-  openTarFile,
-  type TarEntry,
-  type TarFile,
-} from "./tar-file.ts";
+import { type ArchiveOptions, decompress, openTarFile, type TarEntry, type TarFile } from "./tar-file.ts";
 
 /** Options of {@link openDockerArchive}. */
 export interface DockerArchiveOptions extends ArchiveOptions {
@@ -54,7 +47,7 @@ const CODE = "ERR_OCI_ARCHIVE_INVALID";
 const LIST = "manifest.json";
 const DEFAULT_UNPACKED_BYTES = 64 * 1024 ** 3;
 
-const LAYER_TYPES: Readonly<Record<"oci" | "docker", Partial<Record<Compression, string>>>> = {
+const LAYER_TYPES: Readonly<Record<"oci" | "docker", Partial<Record<LayerCompression, string>>>> = {
   oci: { none: OCI_LAYER, gzip: OCI_LAYER_GZIP, zstd: OCI_LAYER_ZSTD },
   docker: {
     none: "application/vnd.docker.image.rootfs.diff.tar",

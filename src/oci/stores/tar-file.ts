@@ -6,13 +6,11 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
 import { assertLimit } from "../../core/bytes.ts";
 import { CoreError } from "../../core/errors.ts";
 import type { SignalOptions } from "../../core/signal.ts";
 import { OciError, type OciErrorCode } from "../errors.ts";
+import { compressionOf, inflate } from "../layers/decompress.ts";
 import { fileError, temporaryPath, withFileErrors } from "./files.ts";
 import { paddingOf, readLongName, readPaxRecords, readTarHeader, TAR_BLOCK } from "./tar-header.ts";
 import { readRange, writeAll } from "./verified-file.ts";
@@ -51,12 +49,8 @@ export interface TarFile {
   close(): Promise<void>;
 }
 
-/** How compressed content is recognised. */
-export type Compression = "none" | "gzip" | "zstd";
-
 const MAX_HOPS = 16;
 const MAX_EXTENSION_BYTES = 1024 * 1024;
-const CHUNK_BYTES = 1024 * 1024;
 
 /**
  * Opens an archive and finds its entries; contents are not read. One that is compressed as a whole by gzip or zstd is
@@ -93,17 +87,6 @@ export async function openTarFile(
   }
 }
 
-/** How content is compressed, by its first bytes. Throws `ERR_OCI_COMPRESSION_UNSUPPORTED` for bzip2 and xz. */
-export function compressionOf(start: Uint8Array): Compression {
-  const hex = Buffer.from(start).toString("hex");
-  if (hex.startsWith("1f8b")) return "gzip";
-  if (hex.startsWith("28b52ffd") || /^5[0-9a-f]2a4d18/.test(hex)) return "zstd";
-  if (hex.startsWith("425a68") || hex.startsWith("fd377a585a00")) {
-    throw new OciError("ERR_OCI_COMPRESSION_UNSUPPORTED", "compressed by bzip2 or xz");
-  }
-  return "none";
-}
-
 /**
  * Unpacks content piece by piece.
  *
@@ -115,36 +98,12 @@ export async function decompress(
   { maxBytes, code, signal }: { maxBytes: number; code: OciErrorCode } & SignalOptions,
   take: (piece: Uint8Array) => Promise<void> | void,
 ): Promise<void> {
-  const options = { chunkSize: CHUNK_BYTES };
-  const unpacker = compression === "gzip" ? createGunzip(options) : createZstdDecompress(options);
+  const toError = (what: string, cause?: unknown): OciError => new OciError(code, what, { cause });
   let total = 0;
-  let failure: unknown;
-  try {
-    await pipeline(
-      Readable.from(source, { objectMode: false }),
-      unpacker,
-      async (pieces: AsyncIterable<Uint8Array>) => {
-        for await (const piece of pieces) {
-          total += piece.byteLength;
-          try {
-            if (total > maxBytes)
-              throw new CoreError("ERR_TOO_LARGE", `unpacks to more than ${maxBytes} bytes`);
-            await take(piece);
-          } catch (error) {
-            failure = error;
-            throw error;
-          }
-        }
-      },
-      signal ? { signal } : {},
-    );
-  } catch (error) {
-    signal?.throwIfAborted();
-    // The pipeline of Node 22 may tell its own undoing instead of the cause.
-    if (failure !== undefined) throw failure;
-    const zlib = error instanceof Error && "code" in error && /^(Z_|ZSTD_|ERR_)/.test(String(error.code));
-    if (!zlib || error instanceof OciError || error instanceof CoreError) throw error;
-    throw new OciError(code, `damaged ${compression} content: ${(error as Error).message}`, { cause: error });
+  for await (const piece of inflate(source, compression, { signal, left: new AbortController(), toError })) {
+    total += piece.byteLength;
+    if (total > maxBytes) throw new CoreError("ERR_TOO_LARGE", `unpacks to more than ${maxBytes} bytes`);
+    await take(piece);
   }
 }
 

@@ -318,6 +318,26 @@ describe("archives of docker save", () => {
     }
   });
 
+  test("unpack all frames of zstd and all members of gzip, of a layer and of the whole", async (t) => {
+    const halves = [one.subarray(0, 700), one.subarray(700)];
+    const frames = Buffer.concat(halves.map((half) => zstdCompressSync(half)));
+    const members = Buffer.concat(halves.map((half) => gzipSync(half)));
+    for (const layer of [frames, members]) {
+      // Its config names what all of it unpacks to: with a part of it the image would be refused.
+      const archive = await dockerArchiveFor(t, await tarOf(...legacy(layer), list(image)));
+      const manifest = await fetchManifest(archive, "");
+      assert.ok(manifest.kind === "manifest");
+      assert.equal(manifest.value.layers[0]?.digest, digestOf(layer));
+    }
+    const whole = await tarOf(...legacy(), list(image));
+    const parts = [whole.subarray(0, 1000), whole.subarray(1000)];
+    const packed = Buffer.concat(parts.map((part) => zstdCompressSync(part)));
+    const archive = await dockerArchiveFor(t, packed);
+    assert.equal((await fetchManifest(archive, "")).kind, "manifest");
+    const cut = await dockerArchiveFor(t, packed.subarray(0, -3)).catch((error: unknown) => error);
+    assert.equal((cut as { code?: unknown }).code, "ERR_OCI_ARCHIVE_INVALID");
+  });
+
   test("can be given with Docker's media types", async (t) => {
     const bytes = await tarOf(...legacy(gzipSync(one)), list(image));
     const archive = await dockerArchiveFor(t, bytes, { mediaTypes: "docker" });
