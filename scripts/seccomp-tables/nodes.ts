@@ -6,6 +6,7 @@ import {
   type ProfileManifest,
   profileArtifactReference,
   type ResolveSeccompInput,
+  resolveSandboxSeccomp,
   resolveSeccomp,
   SeccompError,
 } from "../../src/seccomp/index.ts";
@@ -113,6 +114,10 @@ export function wayTable(): string {
     });
     rows.push([way.title, ...cells]);
   }
+  const sandboxes = NODES.map(([, runtime]) =>
+    choiceText(resolveSandboxSeccomp({ privileged: false, runtime: runtime([V1, V2]) })),
+  );
+  rows.push(["anything: the sandbox of the Pod", ...sandboxes]);
   return table(rows);
 }
 

@@ -110,6 +110,7 @@ export {
   type CrioWorkload,
   resolveCrioSeccomp,
 } from "./resolve-crio.ts";
+export { type ResolveSandboxSeccompInput, resolveSandboxSeccomp } from "./resolve-sandbox.ts";
 export { type FormatSeccompOptions, formatSeccomp } from "./runtime-spec.ts";
 export {
   type JsonSchema,
