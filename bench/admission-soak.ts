@@ -47,6 +47,25 @@ const problem = (text: string): void => {
   problems.push(text);
 };
 
+/**
+ * How long this process, which plays the API server and the registry as well, was late itself: what a timer that is due
+ * every 10 ms came too late, in the last while.
+ */
+const lateness: { at: number; ms: number }[] = [];
+let tick = performance.now();
+const ticking = setInterval(() => {
+  const now = performance.now();
+  lateness.push({ at: now, ms: Math.max(0, now - tick - 20) });
+  while ((lateness[0]?.at ?? now) < now - 2 * DEADLINE_MS) lateness.shift();
+  tick = now;
+}, 10);
+
+function ownLateness(ms: number): number {
+  const since = performance.now() - ms;
+  const still = Math.max(0, performance.now() - tick - 20);
+  return lateness.reduce((sum, each) => (each.at >= since ? sum + each.ms : sum), still);
+}
+
 /** Whether an answer is right, whatever the registry did: what nobody signed is never allowed. */
 function judge(
   { name, good }: Kind,
@@ -55,7 +74,7 @@ function judge(
   ms: number,
 ): "allowed" | "refused" | "undecided" {
   if (status !== 200) problem(`${name}: HTTP ${status}: ${body.slice(0, 200)}`);
-  if (ms > DEADLINE_MS) problem(`${name}: answered after ${ms.toFixed(0)} ms`);
+  if (ms - ownLateness(ms) > DEADLINE_MS) problem(`${name}: answered after ${ms.toFixed(0)} ms`);
   let response: AdmissionResponse | undefined;
   try {
     ({ response } = JSON.parse(body) as { response: AdmissionResponse });
@@ -204,6 +223,7 @@ try {
   }
   client.close();
 } finally {
+  clearInterval(ticking);
   await bench.close();
 }
 console.log(

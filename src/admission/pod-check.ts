@@ -3,12 +3,14 @@
  *
  * @module
  */
-import type { Platform } from "../core/platform.ts";
+import { formatPlatform, type Platform } from "../core/platform.ts";
 import type { Verifier } from "../policy/verifier.ts";
 import type { ImageDecision, PodCheck } from "./decision.ts";
 import { decideOnReference, type ImageCheckContext } from "./image-check.ts";
 import { codeOf, messageOf, undecided } from "./outcome.ts";
+import { hasDigest } from "./patch.ts";
 import { platformsFor } from "./platforms.ts";
+import { recentDecisions } from "./recent.ts";
 import type { PodCheckSubject } from "./subject.ts";
 
 /** Options of {@link createPodCheck}. */
@@ -35,6 +37,11 @@ export interface PodCheckOptions {
   concurrency?: number | undefined;
   /** Most different images of one review; with more, all are refused. Default 500. */
   maxImages?: number | undefined;
+  /**
+   * How long an image that is named by a digest and was allowed by a verifier is not asked of that verifier again, in
+   * milliseconds. Default 1000; 0 for never.
+   */
+  holdMs?: number | undefined;
 }
 
 /**
@@ -48,12 +55,20 @@ export interface PodCheckOptions {
  * @throws {RangeError} For no platform, or a limit below 1.
  */
 export function createPodCheck(options: PodCheckOptions): PodCheck {
-  const { verifierFor, complete = (image: string) => image, concurrency = 8, maxImages = 500 } = options;
+  const {
+    verifierFor,
+    complete = (image: string) => image,
+    concurrency = 8,
+    maxImages = 500,
+    holdMs = 1000,
+  } = options;
   if (typeof verifierFor !== "function") throw new TypeError("verifierFor must be a function");
   const platforms = [...options.platforms];
   if (platforms.length === 0) throw new RangeError("there must be a platform");
   assertCount(concurrency, "concurrency");
   assertCount(maxImages, "maxImages");
+  if (!(holdMs >= 0)) throw new RangeError(`holdMs must not be negative, got ${holdMs}`);
+  const recent = recentDecisions(holdMs);
 
   async function decide(
     image: string,
@@ -62,8 +77,16 @@ export function createPodCheck(options: PodCheckOptions): PodCheck {
   ): Promise<ImageDecision> {
     try {
       context.signal.throwIfAborted();
-      const completed = await complete(image, subject);
-      return await decideOnReference(image, completed, context);
+      const completing = complete(image, subject);
+      const completed = typeof completing === "string" ? completing : await completing;
+      if (!hasDigest(completed)) return await decideOnReference(image, completed, context);
+      const { verifier, platforms: fitting } = context;
+      const key = `${image}\n${completed}\n${fitting.map(formatPlatform).join()}`;
+      const before = recent.find(verifier, key);
+      if (before) return before;
+      const decision = await decideOnReference(image, completed, context);
+      recent.keep(verifier, key, decision);
+      return decision;
     } catch (error) {
       if (context.signal.aborted) return undecided(image, "ERR_ADMISSION_TIMEOUT", "not decided on in time");
       return undecided(image, codeOf(error), messageOf(error));

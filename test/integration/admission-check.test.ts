@@ -288,6 +288,52 @@ describe("a review", () => {
     assert.equal(asked.length, 2);
   });
 
+  test("a digest that was just allowed is not asked for again for a moment, by the same verifier", async () => {
+    const digest = await push("team/burst", "1", "signed");
+    const name = `${server.host}/team/burst`;
+    const bad = await push("team/burst-bad", "1");
+    const asked: string[] = [];
+    const verifierThatCounts = (): Pick<Verifier, "evaluate"> => {
+      const verifier = verifierOf(signed());
+      return {
+        evaluate(reference, options) {
+          asked.push(
+            String(reference && typeof reference === "object" ? (reference.tag ?? "digest") : reference),
+          );
+          return verifier.evaluate(reference, options);
+        },
+      };
+    };
+    let verifier = verifierThatCounts();
+    const images = [`${name}@${digest}`, `${name}:1`, `${server.host}/team/burst-bad@${bad}`];
+    const ask = async (check: ReturnType<typeof createPodCheck>) => {
+      asked.length = 0;
+      const decisions = await check(subjectOf(images), { signal: new AbortController().signal });
+      assert.deepEqual(
+        decisions.map(({ kind }) => kind),
+        ["allowed", "allowed", "refused"],
+      );
+      return asked.toSorted();
+    };
+    const check = createPodCheck({ verifierFor: () => verifier, platforms: [amd64], holdMs: 60_000 });
+    assert.deepEqual(await ask(check), ["1", "digest", "digest", "digest"]);
+    // The tag is looked at each time, and so is what was refused.
+    assert.deepEqual(await ask(check), ["1", "digest", "digest"]);
+    verifier = verifierThatCounts();
+    assert.deepEqual(await ask(check), ["1", "digest", "digest", "digest"]);
+    const never = createPodCheck({ verifierFor: () => verifier, platforms: [amd64], holdMs: 0 });
+    assert.deepEqual(await ask(never), ["1", "digest", "digest", "digest"]);
+    assert.deepEqual(await ask(never), ["1", "digest", "digest", "digest"]);
+    const brief = createPodCheck({ verifierFor: () => verifier, platforms: [amd64], holdMs: 1 });
+    await ask(brief);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(await ask(brief), ["1", "digest", "digest", "digest"]);
+    assert.throws(
+      () => createPodCheck({ verifierFor: () => verifier, platforms: [amd64], holdMs: -1 }),
+      RangeError,
+    );
+  });
+
   test("so many at a time, and no more than so many", async () => {
     let running = 0;
     let most = 0;
