@@ -42,6 +42,9 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
     "default-docker:\n  lookaside: file:///s\n",
     "docker: {a: {x: 1}}\n",
   ],
+  "/var/lib/kubelet/kubeadm-flags.env": [
+    'KUBELET_KUBEADM_ARGS="--image-credential-provider-config=/p.yaml"\n',
+  ],
   "/etc/containers/policy.json": ['{"default":[{"type":"reject"}]}'],
   "/d/ns.json": ['{"default":[{"type":"insecureAcceptAnything"}]}'],
   "/p.json": ['{"default":[{"type":"reject"}]}', ""],
@@ -50,8 +53,10 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
   "/run/containers/0/auth.json": [`{"auths":{"quay.io/a":{"auth":"${AUTH}"}}}`],
   "/var/lib/kubelet/config.yaml": [
     "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nseccompDefault: true\n",
+    "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\ncgroupDriver: systemd\n",
     "containerRuntimeEndpoint: unix:///run/crio/crio.sock\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n",
   ],
+  "/p.yaml": ["providers:\n- name: p\n  matchImages: [quay.io]\n", "providers: []\n"],
   "/keys/a": ["-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", ""],
   "/var/cache/containers/short-name-aliases.conf": ['[aliases]\nx = "a/b"\n'],
 };

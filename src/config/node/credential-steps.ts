@@ -67,12 +67,21 @@ export type NodeCredentialsStep =
       /** Whether there is a user name. */
       readonly user: boolean;
     }
-  /** Programs that the kubelet asks for images that its configuration names. They are not run here. */
+  /**
+   * A program that the kubelet asks for this image, which is not run here: `not-run`, without name where the
+   * configuration of the programs cannot be read. `none`: there are programs, and none is for this image.
+   */
   | {
       readonly by: "kubelet-provider";
+      /** Name of the provider. */
+      readonly name?: string;
+      /** The pattern of images that covers this one. */
+      readonly pattern?: string;
+      /** Path of the configuration, and of the programs' folder. */
       readonly path: string;
       readonly folder: string;
-      readonly outcome: "not-run";
+      readonly outcome: "not-run" | "none";
+      /** Where the provider stands, or, without one, the setting of the kubelet. */
       readonly origin?: Origin;
     }
   | CrioCredentialsStep

@@ -6,12 +6,18 @@
  */
 import { posix } from "node:path";
 import type { SignalOptions } from "../../core/signal.ts";
-import { findPullSecrets, type PullSecrets, parsePullSecrets } from "../../oci/credentials/pull-secret.ts";
+import {
+  covers,
+  findPullSecrets,
+  type PullSecrets,
+  parsePullSecrets,
+} from "../../oci/credentials/pull-secret.ts";
 import type { Credentials } from "../../oci/credentials.ts";
 import { OciError } from "../../oci/errors.ts";
 import { isConfigError } from "../errors.ts";
 import type { NodeConfig } from "../node.ts";
 import type { NodeFiles } from "../node-files.ts";
+import { loadCredentialProviders } from "./credential-providers.ts";
 import { hasUser, type NodeCredentialsStep } from "./credential-steps.ts";
 import { daemonPath } from "./file-access.ts";
 
@@ -45,7 +51,7 @@ export async function kubeletCredentials(
   pullSecrets: PullSecrets,
   { signal }: SignalOptions,
 ): Promise<KubeletCredentials> {
-  const { imageCredentialProviderConfig: config, imageCredentialProviderBinDir: folder } = node.kubelet;
+  const { imageCredentialProviderConfig: config } = node.kubelet;
   const found: FoundCredentials[] = findPullSecrets(pullSecrets, repository).map(({ key, credentials }) => ({
     credentials,
     step: { by: "pull-secret", key, outcome: "found", user: hasUser(credentials) },
@@ -61,11 +67,26 @@ export async function kubeletCredentials(
     found.push({ credentials, step });
     steps.push(step);
   }
-  if (config.value !== "") {
-    const named = { path: config.value, folder: folder.value, outcome: "not-run" } as const;
-    steps.push({ by: "kubelet-provider", ...named, ...(config.origin ? { origin: config.origin } : {}) });
-  }
+  if (config.value !== "") steps.push(...(await providerSteps(node, repository, { signal })));
   return { steps, found };
+}
+
+/** What is told of the programs that are asked for a repository. */
+async function providerSteps(
+  { kubelet, files }: NodeConfig,
+  repository: string,
+  options: SignalOptions,
+): Promise<NodeCredentialsStep[]> {
+  const { imageCredentialProviderConfig: config, imageCredentialProviderBinDir: folder } = kubelet;
+  const named = { by: "kubelet-provider", path: config.value, folder: folder.value } as const;
+  const origin = config.origin ? { origin: config.origin } : {};
+  const providers = await loadCredentialProviders(config.value, files, options);
+  if (!providers) return [{ ...named, outcome: "not-run", ...origin }];
+  const steps = providers.flatMap(({ name, matchImages, origin }): NodeCredentialsStep[] => {
+    const pattern = matchImages.find((each) => covers(each, repository));
+    return pattern === undefined ? [] : [{ ...named, name, pattern, outcome: "not-run", origin }];
+  });
+  return steps.length > 0 ? steps : [{ ...named, outcome: "none", ...origin }];
 }
 
 /** The first file that a kubelet finds and can read. */

@@ -142,6 +142,76 @@ describe("credentials of the kubelet", () => {
   });
 });
 
+describe("credential providers of the kubelet", () => {
+  const provider = (name: string, pattern: string): string =>
+    `- name: ${name}\n  matchImages: ["x.example", "${pattern}"]\n`;
+  const kubelet = (path: string): ReturnType<typeof kubeletOf> =>
+    kubeletOf({
+      imageCredentialProviderConfig: { value: path },
+      imageCredentialProviderBinDir: { value: "/bin/p" },
+    });
+  const config = `kind: CredentialProviderConfig\nproviders:\n${provider("ecr", "*.amazonaws.example/team")}`;
+
+  test("count for the images of their patterns only", async () => {
+    const inside = { "/p.yaml": "->../../../real.yaml", "/real.yaml": config };
+    const outside = { "/real.yaml": `providers:\n${provider("leaked", "quay.io")}` };
+    await withRoot({ inside, outside }, async (root) => {
+      for (const path of ["/p.yaml", "p.yaml", "/x/../../p.yaml"]) {
+        const node = await containerdNode(root, { kubelet: kubelet(path) });
+        assert.equal(await userOf(node, "quay.io/a"), "none");
+        assert.equal(await userOf(node, "a.amazonaws.example/team/x"), "unknown");
+        assert.equal(await userOf(node, "a.b.amazonaws.example/team"), "none");
+        assert.equal(await userOf(node, "a.amazonaws.example/other"), "none");
+      }
+      const node = await containerdNode(root, { kubelet: kubelet("/p.yaml") });
+      const { steps } = await lookUpNodeCredentials(node, "a.amazonaws.example/team/x");
+      assert.deepEqual(
+        steps.find(({ by }) => by === "kubelet-provider"),
+        {
+          by: "kubelet-provider",
+          path: "/p.yaml",
+          folder: "/bin/p",
+          name: "ecr",
+          pattern: "*.amazonaws.example/team",
+          outcome: "not-run",
+          origin: { file: "/p.yaml", line: 3, column: 3 },
+        },
+      );
+    });
+  });
+
+  test("are read out of a folder, too, where only some endings count", async () => {
+    const inside = {
+      "/p/a.yaml": config,
+      "/p/b.json": JSON.stringify({ providers: [{ name: "b", matchImages: ["b.example"] }] }),
+      "/p/c.txt": `providers:\n${provider("c", "c.example")}`,
+    };
+    await withRoot({ inside }, async (root) => {
+      const node = await containerdNode(root, { kubelet: kubelet("/p") });
+      assert.equal(await userOf(node, "b.example/a"), "unknown");
+      assert.equal(await userOf(node, "x.example/a"), "unknown");
+      assert.equal(await userOf(node, "c.example/a"), "none");
+    });
+  });
+
+  test("leave everything open where their configuration cannot be read", async () => {
+    for (const inside of [
+      {},
+      { "/p.yaml": "[" },
+      { "/p.yaml": "providers: {}" },
+      { "/p.yaml": "providers:\n- name: a\n" },
+      { "/p.yaml": "providers:\n- name: a\n  matchImages: [[]]\n" },
+      { "/p.yaml/readme.txt": "" },
+      { "/p.yaml": Buffer.from([0xff]) },
+    ] as RootFiles[]) {
+      await withRoot({ inside }, async (root) => {
+        const node = await containerdNode(root, { kubelet: kubelet("/p.yaml") });
+        assert.equal(await userOf(node, "quay.io/a"), "unknown");
+      });
+    }
+  });
+});
+
 describe("credentials of CRI-O", () => {
   test("the file of the namespace goes before the global one, which goes before root's", async () => {
     const path = namespacedAuthPath("/etc/crio/auth", "team", "docker.io/library/busybox");
