@@ -44,9 +44,11 @@ const subject = fc.constantFrom(...FAMILIES).chain((family) =>
   fc.record({
     family: fc.constant(family),
     runtime: fc.constantFrom(undefined, "runc" as const),
+    runcVersion: fc.constantFrom(undefined, "1.1.5", "1.1.2", "1.0.0-rc92"),
     spec: fc.record({
       defaultAction: fc.constantFrom("SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW", "SCMP_ACT_KILL"),
       defaultErrnoRet: fc.constantFrom(1, 38),
+      listenerPath: fc.constant("/run/listener"),
       architectures: fc
         .subarray([...family.slice(1)])
         .map((names) => names.map((name) => `SCMP_ARCH_${name.toUpperCase()}`)),
@@ -66,13 +68,13 @@ describe("compiled filters", () => {
   test("answer as the evaluator does in both its ways, as a list and as a tree", () => {
     let compared = 0;
     fc.assert(
-      fc.property(subject, ({ family, runtime, spec, registers }) => {
+      fc.property(subject, ({ family, runtime, runcVersion, spec, registers }) => {
         const [native = ""] = family;
-        const evaluator = loadable(() => createEvaluator(spec, { native, runtime }));
-        const lists = loadable(() => compileFilter(spec, { native, runtime, form: "list" }));
+        const evaluator = loadable(() => createEvaluator(spec, { native, runtime, runcVersion }));
+        const lists = loadable(() => compileFilter(spec, { native, runtime, runcVersion, form: "list" }));
         assert.equal(lists === undefined, evaluator === undefined);
         if (!evaluator || !lists) return;
-        const trees = compileFilter(spec, { native, runtime, form: "tree" });
+        const trees = compileFilter(spec, { native, runtime, runcVersion, form: "tree" });
         const runners = [lists, trees].map(({ program, endian }) => createBpfRunner(program, { endian }));
         for (const arch of family) {
           for (const nr of NUMBERS) {
