@@ -7,7 +7,7 @@
  */
 import { foldName } from "../../oci/json-names.ts";
 import { parseJsonData } from "../data/json.ts";
-import { type DataNode, type DataObject, dottedKey, fileOrigin } from "../data/tree.ts";
+import { type DataDocument, type DataNode, type DataObject, dottedKey, fileOrigin } from "../data/tree.ts";
 import { ConfigError } from "../errors.ts";
 import type { Origin } from "../origin.ts";
 import { compareCniVersions, newestCniVersion } from "./version.ts";
@@ -72,7 +72,7 @@ const PLUGIN: Readonly<Record<string, Shape>> = {
  * than 1048576 UTF-16 code units.
  */
 export function parseCniList(file: string, text: string, { allowsFolder }: ParseCniListOptions): CniList {
-  const root = objectOf(file, text);
+  const { root } = objectOf(file, text);
   const { members } = root;
   const name = members.get("name");
   if (!name) throw invalid("no name", "name", root.origin);
@@ -104,7 +104,10 @@ export function parseCniList(file: string, text: string, { allowsFolder }: Parse
  * @throws {ConfigError} As {@link parseCniList}.
  */
 export function parseCniPlugin(file: string, text: string): CniNetwork {
-  const plugin = pluginOf(objectOf(file, text), [], false);
+  const { root, duplicates } = objectOf(file, text);
+  // A value that a later one replaces is decoded before it.
+  for (const { path, earlier } of duplicates) checkPlugin(nested(path, earlier), []);
+  const plugin = pluginOf(root, [], false);
   const textOf = (name: string): string => {
     const node = fieldOf(plugin.config, name);
     return node?.kind === "string" ? node.value : "";
@@ -119,9 +122,9 @@ export function parseCniPlugin(file: string, text: string): CniNetwork {
   };
 }
 
-function objectOf(file: string, text: string): DataObject {
-  const { root } = parseJsonData(file, text);
-  if (root.kind === "object") return root;
+function objectOf(file: string, text: string): { root: DataObject; duplicates: DataDocument["duplicates"] } {
+  const { root, duplicates } = parseJsonData(file, text);
+  if (root.kind === "object") return { root, duplicates };
   const message = `${file}: error parsing configuration: not a JSON object`;
   throw new ConfigError("ERR_CONFIG_TYPE", message, { origin: fileOrigin(file) });
 }
@@ -132,7 +135,7 @@ function pluginOf(node: DataNode, path: readonly (string | number)[], isSorted: 
   const config = isSorted
     ? { ...node, members: new Map([...node.members].sort(([a], [b]) => compareBytes(a, b))) }
     : node;
-  for (const [name, shape] of Object.entries(PLUGIN)) checkField(config, name, shape, path);
+  checkPlugin(config, path);
   const type = fieldOf(config, "type");
   if (type?.kind !== "string" || type.value === "") {
     throw invalid("missing 'type'", dottedKey([...path, "type"]), node.origin);
@@ -141,17 +144,36 @@ function pluginOf(node: DataNode, path: readonly (string | number)[], isSorted: 
   const ipamType = ipam?.kind === "object" ? fieldOf(ipam, "type") : undefined;
   return {
     type: type.value,
-    capabilities: capabilitiesOf(fieldOf(config, "capabilities")),
+    capabilities: capabilitiesOf(config),
     ipam: ipamType?.kind === "string" ? ipamType.value : "",
     config: node,
     origin: node.origin,
   };
 }
 
-function capabilitiesOf(node: DataNode | undefined): Map<string, boolean> {
+function checkPlugin(config: DataObject, path: readonly (string | number)[]): void {
+  for (const [name, shape] of Object.entries(PLUGIN)) checkField(config, name, shape, path);
+}
+
+/** An object that has a value at a path, and nothing else; lists on the way are taken for objects. */
+function nested(path: readonly (string | number)[], value: DataNode): DataObject {
+  const { origin } = value;
+  const node = path.reduceRight<DataNode>(
+    (below, key) => ({ kind: "object", members: new Map([[String(key), below]]), origin }),
+    value,
+  );
+  return node.kind === "object" ? node : { kind: "object", members: new Map(), origin };
+}
+
+/** Maps in several spellings are decoded into each other, and null empties them. */
+function capabilitiesOf({ members }: DataObject): Map<string, boolean> {
   const capabilities = new Map<string, boolean>();
-  for (const [name, value] of node?.kind === "object" ? node.members : []) {
-    capabilities.set(name, value.kind === "boolean" && value.value);
+  for (const [key, node] of members) {
+    if (foldName(key) !== "capabilities") continue;
+    if (node.kind === "null") capabilities.clear();
+    for (const [name, value] of node.kind === "object" ? node.members : []) {
+      capabilities.set(name, value.kind === "boolean" && value.value);
+    }
   }
   return capabilities;
 }

@@ -33,9 +33,13 @@ export function parseJsonData(file: string, text: string): DataDocument {
         const members = new Map<string, DataNode>();
         for (const { key, value } of node.members) {
           const below = [...path, key];
-          const isDuplicate = members.has(key);
+          const earlier = members.get(key);
           const child = nodeOf(value, below);
-          if (isDuplicate) duplicates.push({ key: dottedKey(below), origin: child.origin });
+          if (earlier) {
+            duplicates.push({ key: dottedKey(below), path: below, origin: child.origin, earlier });
+          }
+          // The last one stands where it counts.
+          members.delete(key);
           members.set(key, child);
         }
         return { kind: "object", members, origin };

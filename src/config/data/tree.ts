@@ -34,7 +34,10 @@ export type DataScalar =
 export interface DuplicateKey {
   /** Dotted. */
   readonly key: string;
+  readonly path: readonly (string | number)[];
   readonly origin: Origin;
+  /** The value before, which the tree does not have. */
+  readonly earlier: DataNode;
 }
 
 /** A document. */

@@ -1,8 +1,10 @@
 /**
  * YAML documents as trees with places, read as the library of Kubernetes reads them.
  *
- * A scalar is what YAML 1.1 makes of it, so that `yes` and `on` are booleans. Aliases and merge keys are resolved. Tags
- * other than those of texts, mappings and lists are refused, though that library takes some.
+ * A scalar is what YAML 1.1 makes of it, so that `yes` and `on` are booleans. Aliases and merge keys are resolved.
+ *
+ * Some things are refused that the library takes: tags other than those of texts, mappings and lists; keys that are
+ * fractions; and a line that stands further left than the document's first, behind which the library reads nothing.
  *
  * @see {@link https://github.com/kubernetes-sigs/yaml/blob/v1.6.0/yaml.go}
  * @module
@@ -36,6 +38,12 @@ interface Reading {
   budget: { left: number };
 }
 
+/** Options of {@link parseYamlData}. */
+export interface ParseYamlDataOptions {
+  /** Whether only the first document counts, whatever stands behind it: the others come back as null. */
+  isFirstOnly: boolean;
+}
+
 /**
  * The documents of a text of at most 1048576 UTF-16 code units, nested at most 50 levels deep. An empty document is
  * null.
@@ -43,7 +51,11 @@ interface Reading {
  * @param file What the origins name as the file; it is not read.
  * @throws {ConfigError} `ERR_CONFIG_TOO_LARGE`, `ERR_CONFIG_SYNTAX`.
  */
-export async function parseYamlData(file: string, text: string): Promise<DataDocument[]> {
+export async function parseYamlData(
+  file: string,
+  text: string,
+  { isFirstOnly }: ParseYamlDataOptions = { isFirstOnly: false },
+): Promise<DataDocument[]> {
   assertLength(file, text);
   const library = await loadYaml();
   const place = lineFinder(file, text);
@@ -55,7 +67,11 @@ export async function parseYamlData(file: string, text: string): Promise<DataDoc
     logLevel: "silent",
   });
   const budget = { left: MAX_NODES };
-  return (Array.isArray(documents) ? documents : []).map((document) => {
+  return (Array.isArray(documents) ? documents : []).map((document, index) => {
+    if (isFirstOnly && index > 0) {
+      const origin = place(startOf(document, 0));
+      return { root: { kind: "null", value: null, origin }, duplicates: [] };
+    }
     const [problem] = document.errors;
     if (problem) throw syntax(problem.message, place(problem.pos[0]), problem);
     const duplicates: DuplicateKey[] = [];
@@ -108,8 +124,10 @@ function addMembers(
     const name = keyOf(key, start, reading);
     const below = [...path, name];
     const child = nodeOf(value, below, start, reading);
-    if (members.has(name)) {
-      reading.duplicates.push({ key: dottedKey(below), origin: reading.originOf(key, near) });
+    const earlier = members.get(name);
+    if (earlier) {
+      const origin = reading.originOf(key, near);
+      reading.duplicates.push({ key: dottedKey(below), path: below, origin, earlier });
     }
     members.set(name, child);
   }
@@ -162,8 +180,16 @@ function scalarOf(node: { value: unknown; type?: unknown; tag?: unknown }, origi
   }
   if (node.type !== "PLAIN" || tag !== undefined) return { kind: "string", value: text, origin };
   const scalar = goScalar(text);
-  if (scalar.kind === "unrepresentable") throw syntax("json: unsupported value", origin);
-  return scalar.kind === "null" ? { kind: "null", value: null, origin } : { ...scalar, origin };
+  switch (scalar.kind) {
+    case "unrepresentable":
+      throw syntax("json: unsupported value", origin);
+    case "null":
+      return { kind: "null", value: null, origin };
+    case "number":
+      return { kind: "number", value: scalar.value, origin };
+    default:
+      return { ...scalar, origin };
+  }
 }
 
 /** The text of a key: what is no text to YAML is written out as one. */
@@ -174,7 +200,15 @@ function keyOf(key: unknown, near: number, reading: Reading): string {
   if (!library.isScalar(target)) throw syntax("a key that is no text", origin);
   const scalar = scalarOf(target, origin);
   if (scalar.kind === "null") throw syntax("a key that is null", origin);
+  if (scalar.kind === "number" && !isWholeKey(String(target.value))) {
+    throw syntax("a key that is a fraction or has more than 63 bits", origin);
+  }
   return String(scalar.value);
+}
+
+function isWholeKey(text: string): boolean {
+  const scalar = goScalar(text);
+  return scalar.kind === "number" && scalar.isInteger && BigInt(scalar.value) < 2n ** 63n;
 }
 
 function isMergeKey(key: unknown, { library }: Reading): boolean {

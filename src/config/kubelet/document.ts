@@ -60,7 +60,7 @@ async function firstDocument(
 ): Promise<DataDocument> {
   // What begins as a JSON object is read as JSON alone.
   if (/^\s*\{/.test(text)) return parseJsonData(path, text);
-  const [first, second] = await parseYamlData(path, text);
+  const [first, second] = await parseYamlData(path, text, { isFirstOnly: true });
   if (second) warn({ code: "ignored-document", origin: second.root.origin });
   const empty: DataDocument = {
     root: { kind: "null", value: null, origin: fileOrigin(path) },

@@ -118,6 +118,24 @@ test("names of a plugin's fields count in any letter case", () => {
   assert.equal(parseCniPlugin("/x.conf", '{"type": "small", "TYPE": "large"}').plugins[0]?.type, "large");
 });
 
+test("what stands twice in a plugin's file is decoded twice", () => {
+  const type = (text: string): string | undefined => parseCniPlugin("/x.conf", text).plugins[0]?.type;
+  assert.equal(type('{"type": "a", "Type": "b", "type": "c"}'), "c");
+  for (const text of [
+    '{"type": 1, "type": "t"}',
+    '{"type": "t", "ipam": {"type": 1, "type": "x"}}',
+    '{"dns": [], "dns": {}, "type": "t"}',
+  ]) {
+    assert.equal(code(() => type(text))[0], "ERR_CONFIG_TYPE", text);
+  }
+  const spelled = (text: string) => [...(parseCniPlugin("/x.conf", text).plugins[0]?.capabilities ?? [])];
+  assert.deepEqual(spelled('{"type": "t", "capabilities": {"a": true}, "Capabilities": {"b": true}}'), [
+    ["a", true],
+    ["b", true],
+  ]);
+  assert.deepEqual(spelled('{"type": "t", "capabilities": {"a": true}, "Capabilities": null}'), []);
+});
+
 test("a plugin alone is a network", () => {
   const network = parseCniPlugin("/x.conf", '{"cniVersion": "0.4.0", "name": "n", "type": "macvlan"}');
   assert.deepEqual([network.name, network.cniVersion, network.plugins[0]?.type], ["n", "0.4.0", "macvlan"]);

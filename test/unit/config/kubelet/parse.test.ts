@@ -216,7 +216,7 @@ test("unknown and repeated keys of the main file are passed over, and told", asy
     "origin" in each ? each.origin?.line : 0,
   ]);
   assert.deepEqual(told.sort(), [
-    ["", "ignored-document", 9],
+    ["", "ignored-document", 8],
     ["authentication.anonymus", "unknown-key", 7],
     ["maxPods", "duplicate-key", 5],
     ["seccompdefault", "unknown-key", 3],
