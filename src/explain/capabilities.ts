@@ -50,6 +50,8 @@ export interface CapabilityRequest {
 /**
  * The bounding set of a container, in the kernel's order; names that no kernel has come last.
  *
+ * All is what the kernel has; a daemon that has less itself gives less.
+ *
  * `ALL` counts before single names, whatever the order; what is both added and dropped is dropped.
  *
  * @param byDefault What the runtime gives a container that asks for nothing.
