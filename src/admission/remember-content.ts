@@ -15,9 +15,6 @@ export interface RememberContentOptions {
   maxContentBytes?: number | undefined;
 }
 
-/** Where images are, with what was read of them lately. */
-type RememberingSource = RepositorySource<ReadStore & ManifestReader>;
-
 /**
  * The same source, which asks for the content of a digest once as long as there is room: an image that is decided on
  * under a tag, and again under its digest, is then read once.
@@ -28,7 +25,7 @@ type RememberingSource = RepositorySource<ReadStore & ManifestReader>;
 export function rememberContent(
   source: RepositorySource<ReadStore & Partial<ManifestReader>>,
   { maxBytes = 32 * 1024 * 1024, maxContentBytes = 1024 * 1024 }: RememberContentOptions = {},
-): RememberingSource {
+): RepositorySource<ReadStore & ManifestReader> {
   for (const [name, limit] of Object.entries({ maxBytes, maxContentBytes })) {
     if (!Number.isSafeInteger(limit) || limit < 0)
       throw new RangeError(`${name} must be a count, got ${limit}`);
