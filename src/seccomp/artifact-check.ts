@@ -29,6 +29,9 @@ import { SeccompError } from "./errors.ts";
 /** Largest artifact that CRI-O takes, in bytes. */
 export const MAX_ARTIFACT_BYTES = 1_048_576;
 
+/** Most entries of `syscalls` that Kubernetes' enhancement 6061 proposes to take. */
+export const MAX_ARTIFACT_ENTRIES = 128;
+
 /** The part of a manifest that decides. */
 export interface ProfileManifest {
   mediaType: string;

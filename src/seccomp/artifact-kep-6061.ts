@@ -9,7 +9,7 @@
 import { SECCOMP_PROFILE_CONFIG } from "../core/media-types.ts";
 import { raceSignal } from "../core/signal.ts";
 import { type FetchProfileArtifactOptions, fetchProfileArtifact, type ProfileArtifact } from "./artifact.ts";
-import { MAX_ARTIFACT_BYTES, profileArtifactReference } from "./artifact-check.ts";
+import { MAX_ARTIFACT_BYTES, MAX_ARTIFACT_ENTRIES, profileArtifactReference } from "./artifact-check.ts";
 import { readArtifactDocument } from "./artifact-manifest.ts";
 import { SeccompError } from "./errors.ts";
 import { readProfile, type StrictReading } from "./read-profile.ts";
@@ -23,9 +23,6 @@ export interface Kep6061Artifact extends ProfileArtifact {
   /** The profile, a runtime-spec object. */
   reading: StrictReading;
 }
-
-/** Most entries of `syscalls`. */
-const MAX_ENTRIES = 128;
 
 /**
  * The profile that a reference stands for, under the rules of the proposal: a digest in the reference; no index; the
@@ -83,8 +80,8 @@ export function checkKep6061({
   syscalls,
 }: SeccompProfile): void {
   const entries = syscalls ?? [];
-  if (entries.length > MAX_ENTRIES) {
-    throw refused(`${entries.length} entries in syscalls, at most ${MAX_ENTRIES} are allowed`);
+  if (entries.length > MAX_ARTIFACT_ENTRIES) {
+    throw refused(`${entries.length} entries in syscalls, at most ${MAX_ARTIFACT_ENTRIES} are allowed`);
   }
   if (listenerPath || listenerMetadata) throw refused("a listener is not allowed");
   if ([defaultAction, ...entries.map(({ action }) => action)].includes("SCMP_ACT_NOTIFY")) {

@@ -31,7 +31,39 @@ function objectOf(spec: object): string {
   return JSON.stringify({ apiVersion, kind: "SeccompProfile", spec });
 }
 
+const VALID = objectOf({
+  baseProfileName: "b",
+  defaultAction: "SCMP_ACT_ERRNO",
+  architectures: ["SCMP_ARCH_X86_64"],
+  syscalls: [
+    { names: ["read", "socket"], action: "SCMP_ACT_ALLOW", errnoRet: "1", args: [{ index: 0, value: 1 }] },
+  ],
+});
+const piece = fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom("null", "{}", "[]", "-1", '"', '"x":1,'));
+const edit = fc.tuple(fc.nat({ max: VALID.length }), fc.nat({ max: 12 }), piece);
+const text = fc.oneof(
+  fc.json(),
+  fc
+    .array(edit, { maxLength: 3 })
+    .map((edits) =>
+      edits.reduce((all, [at, cut, put]) => all.slice(0, at) + put + all.slice(at + cut), VALID),
+    ),
+);
+
 describe("profiles that build on others", () => {
+  test("throw nothing but lading's errors, whatever an object and its base are", async () => {
+    await fc.assert(
+      fc.asyncProperty(text, text, async (input, base) => {
+        try {
+          await resolveOperatorProfile(input, { native: "x86_64", readBase: async () => base });
+        } catch (error) {
+          if (!isLadingError(error)) throw error;
+        }
+      }),
+      property,
+    );
+  });
+
   test("do with each call the loosest that any of them has a rule for, else what they do by default", async () => {
     const runs = { ...property, numRuns: Math.ceil(property.numRuns / 4) };
     await fc.assert(

@@ -251,4 +251,17 @@ describe("lintProfile", () => {
       await assert.rejects(lintProfile("{}", { target, maxBytes: 1 }), { code: "ERR_SECCOMP_TOO_LARGE" });
     }
   });
+
+  test("says that crun does not start a container whose rule has no list of names", async () => {
+    const text = '{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"action":"SCMP_ACT_ALLOW"}]}';
+    for (const [target, stops] of [
+      ["docker", true],
+      ["containerd", true],
+      ["cri-o", false],
+    ] as const) {
+      const found = await lintProfile(text, { target });
+      const named = found.find(({ code }) => code === "no-names");
+      assert.equal(named?.message.includes("crun"), stops, target);
+    }
+  });
 });
