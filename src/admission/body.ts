@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { CoreError } from "../core/errors.ts";
-import { parseJson } from "../core/strict-json.ts";
+import { parseJson } from "../core/json-parse.ts";
 import { AdmissionError, type AdmissionErrorCode } from "./errors.ts";
 
 /** Options of {@link parseAdmissionReview}. */
