@@ -35,6 +35,15 @@ export type NodeAgreementWarning =
       readonly socket: string;
       readonly origin?: Origin;
     }
+  /** The kubelet makes cgroups by another driver than the runtime's default handler. */
+  | {
+      readonly code: "cgroup-driver";
+      readonly kubelet: string;
+      readonly runtime: string;
+      /** Where the kubelet's is set, and where the runtime's is; absent for defaults. */
+      readonly origin?: Origin;
+      readonly runtimeOrigin?: Origin;
+    }
   /** A part of a daemon's unit that files do not tell, or a flag that is not known here: it does not count. */
   | {
       readonly code: "not-exact";

@@ -11,6 +11,7 @@ import type { DaemonEnvironment, NodeConfig } from "../node.ts";
 import { type NodeFiles, nodeFiles } from "../node-files.ts";
 import type { RuntimeClasses } from "../runtime-class.ts";
 import { loadService } from "../systemd/load.ts";
+import { cgroupDriverWarnings } from "./cgroup-driver.ts";
 import { chooseRuntime, otherSocket } from "./choose-runtime.ts";
 import { type DaemonService, loadDaemonService, variablesOf } from "./daemon-service.ts";
 import { daemonPath } from "./file-access.ts";
@@ -69,7 +70,12 @@ export async function loadNode(options: LoadNodeOptions): Promise<NodeConfig> {
       ? await loadCrioRuntime({ ...crio.options, root, files, signal })
       : await loadContainerdRuntime({ ...containerd.options, root, files, signal });
   const { service } = chosen.runtime === "cri-o" ? crio : containerd;
-  const agreement = [...service.warnings, ...chosen.warnings, ...otherSocket(kubelet, loaded.socket)];
+  const agreement = [
+    ...service.warnings,
+    ...chosen.warnings,
+    ...otherSocket(kubelet, loaded.socket),
+    ...cgroupDriverWarnings(kubelet, loaded.runtime),
+  ];
   return {
     runtime: loaded.runtime,
     kubelet,

@@ -325,6 +325,42 @@ describe("a node with containerd", () => {
   });
 });
 
+describe("cgroups", () => {
+  const runc = (driver: string): string =>
+    `version = 2\n[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]\nruntime_type = "io.containerd.runc.v2"\n[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]\nSystemdCgroup = ${driver === "systemd"}\n`;
+  const drivers = async (texts: Readonly<Record<string, string>>, release?: string): Promise<unknown> => {
+    const { warnings } = await loaded(texts, { containerd: { release } });
+    const found = warnings.find(({ code }) => code === "cgroup-driver");
+    return found?.code === "cgroup-driver" ? [found.kubelet, found.runtime, found.origin?.line] : undefined;
+  };
+
+  test("of a kubelet and a runtime that disagree are told", async () => {
+    const says = (driver: string): string => kubelet(`cgroupDriver: ${driver}`);
+    for (const release of ["1.7", "2.2"]) {
+      for (const other of ["systemd", "cgroupfs"]) {
+        const own = other === "systemd" ? "cgroupfs" : "systemd";
+        assert.deepEqual(await drivers({ [CONTAINERD]: runc(own), [KUBELET]: says(other) }, release), [
+          other,
+          own,
+          3,
+        ]);
+        assert.equal(await drivers({ [CONTAINERD]: runc(own), [KUBELET]: says(own) }, release), undefined);
+      }
+    }
+    const crio = '[crio.runtime]\ncgroup_manager = "cgroupfs"\nconmon_cgroup = "pod"\n';
+    assert.deepEqual(await drivers({ [CRIO]: crio, [KUBELET]: says("systemd") }), ["systemd", "cgroupfs", 3]);
+    assert.equal(await drivers({ [CRIO]: "", [KUBELET]: says("systemd") }), undefined);
+  });
+
+  test("of a kubelet that says nothing count where it does not ask the runtime", async () => {
+    const texts = { [CONTAINERD]: runc("systemd"), [KUBELET]: kubelet("") };
+    assert.deepEqual(await drivers(texts, "1.7"), ["cgroupfs", "systemd", undefined]);
+    assert.equal(await drivers(texts, "2.0"), undefined);
+    // Its configuration is not at hand.
+    assert.equal(await drivers({ [CONTAINERD]: runc("systemd") }, "1.7"), undefined);
+  });
+});
+
 describe("loadNode", () => {
   test("reads by the files that it is given, and asks them for absolute paths only", async () => {
     const asked: string[] = [];
