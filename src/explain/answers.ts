@@ -39,6 +39,8 @@ export interface NodeAnswers {
   seccomp(handler: string, options: SignalOptions): Promise<SeccompAnswer>;
   /** What a file holds that a policy or a profile names; undefined if it does not exist. */
   file(path: string, options: SignalOptions): Promise<Uint8Array | undefined>;
+  /** Whether CRI-O pulls in a process of its own, which gives no more than a text back. */
+  readonly separatePulls: boolean;
   /** Gates of the kubelet that are set. */
   readonly featureGates: ReadonlyMap<string, boolean>;
   /** Releases what answering took. */

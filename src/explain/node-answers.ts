@@ -41,6 +41,7 @@ export function nodeAnswers(
   return {
     runtime: runtime.kind,
     version: runtime.kind === "cri-o" ? runtime.config.version : runtime.config.release,
+    separatePulls: runtime.kind === "cri-o" && runtime.config.runtime.separate_pull_cgroup.value !== "",
     featureGates: new Map([...kubelet.featureGates].map(([name, { value }]) => [name, value])),
     handler: async (pod) => handlerAnswer(node, pod),
     names: (image, { signal }) => nodeShortNames(node, image, { signal }),

@@ -105,11 +105,14 @@ const ARTIFACTS_SINCE = [1, 33] as const;
 
 /**
  * How a pull ends by a verdict: with CRI-O's text, which from 1.33 on goes on with `; artifact err: ` and what came of
- * pulling the image as an artifact.
+ * pulling the image as an artifact. A pull in a process of its own loses the mark that the kubelet goes by.
  */
-export function pullOutcome(verdict: Verdict, version: string): Outcome {
+export function pullOutcome(
+  verdict: Verdict,
+  { version, separatePulls }: Pick<NodeAnswers, "version" | "separatePulls">,
+): Outcome {
   if (verdict.kind === "allowed") return RUNS;
-  const isMarked = verdict.criError !== verdict.message;
+  const isMarked = verdict.criError !== verdict.message && !separatePulls;
   const text = triesArtifacts(version)
     ? `unable to pull image or OCI artifact: pull image err: ${verdict.message}`
     : verdict.message;

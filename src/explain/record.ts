@@ -44,6 +44,7 @@ interface Setting {
   readonly nodeObject?: unknown;
   readonly runtime: NodeAnswers["runtime"];
   readonly version: string;
+  readonly separatePulls: boolean;
   readonly featureGates: NodeAnswers["featureGates"];
   readonly signatureSources: readonly { name: string; formats: readonly StoredSignature["format"][] }[];
 }
@@ -87,6 +88,7 @@ export async function recordSubject(
     nodeObject: nodeObject === undefined ? undefined : handlersOnly(nodeObject),
     runtime: answers.runtime,
     version: answers.version,
+    separatePulls: answers.separatePulls,
     featureGates: answers.featureGates,
     signatureSources: answers.signatureSources.map(({ name, formats }) => ({ name, formats })),
   };
@@ -205,13 +207,20 @@ function readRecording(recording: string | Uint8Array): {
 }
 
 /** A node that nobody can ask. */
-function silentAnswers({ runtime, version, featureGates, signatureSources }: Setting): NodeAnswers {
+function silentAnswers({
+  runtime,
+  version,
+  separatePulls,
+  featureGates,
+  signatureSources,
+}: Setting): NodeAnswers {
   const refuse = async (): Promise<never> => {
     throw new ExplainError("ERR_EXPLAIN_NOT_RECORDED", "a replay asks no node");
   };
   return {
     runtime,
     version,
+    separatePulls,
     featureGates,
     handler: refuse,
     names: refuse,

@@ -34,6 +34,7 @@ export function tapedAnswers(tape: Tape, answers: NodeAnswers): NodeAnswers {
   return {
     runtime: answers.runtime,
     version: answers.version,
+    separatePulls: answers.separatePulls,
     featureGates: answers.featureGates,
     async handler(pod, options) {
       return (await tape.ask(["handler"], () => answers.handler(pod, options))) as HandlerAnswer;

@@ -87,6 +87,19 @@ test("an unsigned image fails with CRI-O's text, and its container is not reache
   assert.equal(old.problems[0]?.message, `SignatureValidationFailed: ${text}`);
 });
 
+test("a pull in a process of its own loses the kubelet's reason, and not the refusal", async () => {
+  const registries = fakeRegistries();
+  await pushImage(registries.store(NAME), "1");
+  const change = { separatePulls: true };
+  const trace = await explain(podOf(`${NAME}:1`), registries, { policy: signedPolicy(NAME), change });
+  const [problem] = trace.problems;
+  assert.ok(problem?.kind === "fails");
+  assert.equal(problem.reason, "ErrImagePull");
+  assert.ok(
+    problem.message.endsWith("Source image rejected: A signature was required, but no signature exists"),
+  );
+});
+
 test("a registry that is down leaves the image undecided, never allowed", async () => {
   for (const policy of [signedPolicy(NAME), { default: [{ type: "insecureAcceptAnything" }] }]) {
     const registries = fakeRegistries();

@@ -156,6 +156,7 @@ export async function crioAnswers(given: NodeByHand = {}): Promise<NodeAnswers> 
   return {
     runtime: "cri-o",
     version,
+    separatePulls: false,
     featureGates: new Map(),
     handler: async () => ({ kind: "handler", name: "crun", steps: [] }),
     names: async (image) => ({ by: "full-name", candidates: [withDefaultTag(parseReference(image))] }),
