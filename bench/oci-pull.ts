@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { copyImage, createLayout, createRegistry } from "../src/oci/index.ts";
 import { startDockerRegistry } from "../test/interop/registry.ts";
-import { type Figure, formatTime, interleave, report, type Way } from "./interleave.ts";
+import { type Figure, formatTime, interleave, median, report } from "./interleave.ts";
 import {
   type BenchLayer,
   inMemoryFolder,
@@ -19,8 +19,10 @@ import {
   needPrograms,
   pushImage,
   randomLayer,
+  runHere,
   skopeoCopy,
   textLayer,
+  type Used,
   writeImage,
 } from "./oci-images.ts";
 import { pullBySockets } from "./sockets.ts";
@@ -50,27 +52,38 @@ await inMemoryFolder(async (folder) => {
 
       const source = registry.repository(`${docker.host}/${repository}`);
       const target = join(folder, "target");
-      const ways: Way[] = [
+      const programs: { name: string; pull: () => Promise<Used>; before?: () => unknown; cpu: number[] }[] = [
         {
           name: "lading",
-          run: async () => copyImage(source, "image", await createLayout(target), "image"),
+          pull: () => runHere(async () => copyImage(source, "image", await createLayout(target), "image")),
+          cpu: [],
         },
         {
           name: "skopeo",
-          run: () => skopeoCopy(`docker://${docker.host}/${repository}:image`, `oci:${target}:image`),
+          pull: () => skopeoCopy(`docker://${docker.host}/${repository}:image`, `oci:${target}:image`),
+          cpu: [],
         },
         {
           name: "sockets, hashed and written",
           before: () => mkdir(target),
-          run: () => pullBySockets({ host: docker.host, repository }, blobs, target),
+          pull: () => runHere(() => pullBySockets({ host: docker.host, repository }, blobs, target)),
+          cpu: [],
         },
       ];
-      for (const way of ways) way.after = () => rm(target, { recursive: true });
+      const ways = programs.map(({ name, pull, before, cpu }) => ({
+        name,
+        before: before ?? (() => {}),
+        run: async () => {
+          cpu.push((await pull()).cpu);
+        },
+        after: () => rm(target, { recursive: true }),
+      }));
       const times = await interleave(ways, { rounds: Number(values.rounds), warmUp: 1 });
       const bytes = blobs.reduce((sum, { size }) => sum + size, 0);
       console.log(`${name}: ${(bytes / MEBIBYTE).toFixed(0)} MiB`);
-      for (const [way, { name }] of ways.entries()) {
-        console.log(`  ${formatTime(times[way] ?? Number.NaN)}  ${name}`);
+      for (const [way, { name, cpu }] of programs.entries()) {
+        const used = formatTime(median(cpu.slice(1)));
+        console.log(`  ${formatTime(times[way] ?? Number.NaN)}, ${used} of processor time  ${name}`);
       }
       const [value = Number.NaN, skopeo = Number.NaN, sockets = Number.NaN] = times;
       figures.push(
