@@ -334,6 +334,30 @@ describe("a review", () => {
     );
   });
 
+  test("a clock that jumps neither allows nor hangs, and decides as before once it is right again", async (t) => {
+    const image = `${server.host}/team/app:1`;
+    let time = Date.now();
+    const now = () => time;
+    t.mock.method(Date, "now", now);
+    const verifier = createVerifier(signed(), {
+      source: rememberContent(registry),
+      signatureSources: [sigstoreAttachments()],
+      now,
+    });
+    const check = createPodCheck({ verifierFor: () => verifier, platforms: [amd64] });
+    const bad = `${server.host}/team/clock-unsigned:1`;
+    await push("team/clock-unsigned", "1");
+    const year = 365 * 24 * 3600 * 1000;
+    for (const jump of [0, 50 * year, -100 * year, 50 * year, Number.NaN, 0]) {
+      time = Number.isNaN(jump) ? jump : (Number.isNaN(time) ? 1.8e12 : time) + jump;
+      const { response } = await reviewAdmission(review({ spec: podSpec(image, bad) }), { check });
+      assert.equal(response.allowed, false);
+      assert.match(response.status?.message ?? "", /clock-unsigned/);
+    }
+    const { response } = await reviewAdmission(review({ spec: podSpec(image) }), { check });
+    assert.equal(response.allowed, true);
+  });
+
   test("so many at a time, and no more than so many", async () => {
     let running = 0;
     let most = 0;
