@@ -65,6 +65,8 @@ export async function explainSubject(
     name === undefined ? undefined : featuresOf(byHandler, name),
   );
 
+  const ofContainers = Map.groupBy(features, ({ path }) => path.slice(0, path.indexOf("]") + 1));
+
   const mirrored = createMirroredRegistry(options.registry, {
     sources: (reference, until) => answers.sources(reference, until),
     readCertificate: answers.certificates,
@@ -90,7 +92,7 @@ export async function explainSubject(
       ...pulling,
       sandbox,
       image: byPath.get(`${container.path}.image`),
-      features,
+      features: ofContainers,
       seccomp,
       kernel,
       calls,
@@ -167,7 +169,8 @@ async function seccompOf(
 interface ContainerOptions extends PullOptions {
   readonly sandbox: Outcome;
   readonly image: ExplainedImage | undefined;
-  readonly features: readonly FeatureExplanation[];
+  /** By path of the container that asks for them. */
+  readonly features: ReadonlyMap<string, readonly FeatureExplanation[]>;
   /** Absent where there is no handler. */
   readonly seccomp: KnownSeccomp | undefined;
   readonly kernel: string;
@@ -181,7 +184,7 @@ async function explainContainer(
 ): Promise<{ own: Outcome; explanation: ContainerExplanation }> {
   const { kind, name, path } = container;
   const { sandbox, image, features, seccomp } = options;
-  const asked = features.filter((feature) => feature.path.startsWith(`${path}.`));
+  const asked = features.get(path) ?? [];
   const before = [sandbox, ...asked.map(({ outcome }) => outcome)];
   const about = { kind, name, path };
   if (!image) {

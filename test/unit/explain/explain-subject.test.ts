@@ -355,6 +355,22 @@ test("an image that several containers have is asked for once", async () => {
   assert.equal(registries.requests.filter((request) => request.startsWith("manifest")).length, 1);
 });
 
+test("10,000 containers with images and mounts of their own are all explained, and in time", async () => {
+  const registries = fakeRegistries();
+  const containers = Array.from({ length: 10_000 }, (_, at) => ({
+    name: `c${at}`,
+    image: `${NAME}:none-${at}`,
+    volumeMounts: [{ name: "v", recursiveReadOnly: "Enabled" }],
+  }));
+  const started = performance.now();
+  const trace = await explain({ metadata: { name: "a" }, spec: { containers } }, registries);
+  const took = performance.now() - started;
+  assert.deepEqual([trace.images.length, trace.features.length, trace.kind], [10_000, 10_000, "fails"]);
+  assert.equal(trace.problems.length, 20_000);
+  assert.ok(trace.containers.every(({ outcome }) => outcome.kind === "fails"));
+  assert.ok(took < 60_000, `${took} ms`);
+});
+
 test("another key rejects, and an abort rejects with its reason", async () => {
   const registries = fakeRegistries();
   await pushImage(registries.store(NAME), "1", { signedAs: NAME });
