@@ -159,9 +159,10 @@ async function explainCreate(
     return { outcome: createOutcome(verdict, reference), why, policy: explainVerdict(verdict, file) };
   } catch (error) {
     options.signal?.throwIfAborted();
-    const outcome = pullFailure(error);
-    if (outcome.kind === "runs") throw error;
-    const { message } = outcome;
+    const failure = pullFailure(error);
+    if (failure.kind === "runs") throw error;
+    const { message } = failure;
+    const outcome = failure.kind === "fails" ? fails("CreateContainerError", message) : failure;
     const code = isLadingError(error) ? error.code : "";
     return { outcome, why, policy: { kind: "undecided", code, message, ...file } };
   }

@@ -230,6 +230,32 @@ test("a policy with a path is asked again at creation, by the name in the Pod", 
   );
 });
 
+test("signatures that cannot be listed again leave the creation undecided, though the pull was allowed", async () => {
+  const registries = fakeRegistries();
+  await pushImage(registries.store(NAME), "1", { signedAs: NAME });
+  const answers = await crioAnswers({ policy: signedPolicy(NAME), checkedAtCreate: true });
+  const [source] = answers.signatureSources;
+  assert.ok(source);
+  let listed = 0;
+  const failing: typeof source = {
+    ...source,
+    async list(image, options) {
+      if (++listed > 1) throw new OciError("ERR_OCI_NETWORK", "down");
+      return await source.list(image, options);
+    },
+  };
+  const trace = await explainSubject(
+    readPod(podOf(`${NAME}:1`)),
+    { ...answers, signatureSources: [failing] },
+    { registry: registries.registry },
+  );
+  await answers.close();
+  assert.equal(trace.images[0]?.pulls[0]?.outcome.kind, "runs");
+  assert.equal(trace.images[0]?.create?.outcome.kind, "undecided");
+  assert.equal(trace.kind, "undecided");
+  assert.equal(trace.containers[0]?.outcome.kind, "undecided");
+});
+
 test("at creation nothing is fetched that the pull has fetched", async () => {
   const registries = fakeRegistries();
   await pushImage(registries.store(NAME), "1", { signedAs: NAME });
