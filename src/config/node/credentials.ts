@@ -4,8 +4,9 @@
  * @module
  */
 import { isLadingError, type LadingError } from "../../core/errors.ts";
+import { parseReference, referenceName } from "../../core/reference.ts";
 import type { SignalOptions } from "../../core/signal.ts";
-import { checkAuthKey } from "../../oci/credentials/auth-key.ts";
+import { checkAuthKey, hostOfKey } from "../../oci/credentials/auth-key.ts";
 import type { RunCredentialHelper } from "../../oci/credentials/helper-protocol.ts";
 import type { PullSecrets } from "../../oci/credentials/pull-secret.ts";
 import type { Credentials, CredentialsFunction } from "../../oci/credentials.ts";
@@ -21,7 +22,10 @@ export interface NodeCredentialsOptions {
   pullSecrets?: PullSecrets | undefined;
   /** Namespace of the Pod. Default none: no file of a namespace counts. */
   namespace?: string | undefined;
-  /** The image as the Pod has it. Default the repository. */
+  /**
+   * The image as the Pod has it, by which the kubelet looks for what it gives; to be said where there are mirrors. What
+   * the kubelet has is then for the host of this image alone. Default the repository.
+   */
   image?: string | undefined;
   /**
    * Runs credential helpers. Default: none is run, since programs of the node are not those of this machine; one that
@@ -52,11 +56,12 @@ export type NodeCredentialsLookup =
  *
  * A kubelet gives its runtime what pull secrets of the Pod have, then what its own file has, and programs of its
  * credential provider configuration; a pull is tried with each in turn. Where it has nothing the runtime looks for
- * itself. Names of credentials that the kubelet gives stand for the image's own host; containerd sends them to mirrors,
- * too.
+ * itself. What the kubelet gives is told for the image's own host alone; containerd sends it to mirrors, too, and CRI-O to
+ * whatever a short name stands for.
  *
  * @param repository Full name, such as `docker.io/library/busybox`.
  * @throws {TypeError} For a repository that is a URL or has a tag or digest.
+ * @throws {CoreError} `ERR_REFERENCE_INVALID` for an `image` that is no reference.
  */
 export async function lookUpNodeCredentials(
   node: NodeConfig,
@@ -105,9 +110,14 @@ async function search(
   const check = checkAuthKey(repository);
   if (check.kind === "invalid") throw new TypeError(`no name of a repository: ${check.reason}`);
   signal?.throwIfAborted();
-  const kubelet = await kubeletCredentials(node, repository, pullSecrets, { signal });
+  const name = options.image === undefined ? repository : referenceName(parseReference(image));
+  const kubelet = await kubeletCredentials(node, name, pullSecrets, { signal });
+  const isOwnHost = hostOfKey(repository) === hostOfKey(name);
   // The kubelet's programs come after its file, and the runtime is on its own only where they have nothing, too.
-  if (kubelet.found.length > 0) return kubelet;
+  if (kubelet.found.length > 0 && isOwnHost) return kubelet;
+  // What is for another host is not told to this one: CRI-O then looks for itself, and containerd does not.
+  if (kubelet.found.length > 0 && node.runtime.kind === "containerd") return { steps: [], found: [] };
+  const before = isOwnHost || node.runtime.kind === "containerd" ? kubelet.steps : [];
   const query = { files: node.files, repository, image, namespace, run, signal };
   try {
     const { runtime } = node;
@@ -115,11 +125,11 @@ async function search(
       runtime.kind === "cri-o"
         ? await crioCredentials(runtime, query)
         : await containerdOwnCredentials(runtime, query);
-    const steps = [...kubelet.steps, ...own.steps];
+    const steps = [...before, ...own.steps];
     return { steps, found: own.found, unknown: steps.find(isNotRun) };
   } catch (error) {
     if (!isLadingError(error) || !FAILURES.includes(error.code)) throw error;
-    return { steps: kubelet.steps, found: [], unknown: kubelet.steps.find(isNotRun), error };
+    return { steps: before, found: [], unknown: before.find(isNotRun), error };
   }
 }
 

@@ -142,6 +142,50 @@ describe("credentials of the kubelet", () => {
   });
 });
 
+describe("credentials for a mirror of an image", () => {
+  const inside = {
+    "/var/lib/kubelet/config.json": authFile({
+      "own.example": "kubelet",
+      "mirror.example": "kubelet-mirror",
+    }),
+    "/root/.docker/config.json": authFile({ "mirror.example": "runtime-mirror" }),
+    "/etc/containerd/config.toml":
+      'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.configs."mirror.example".auth]\nusername = "toml-mirror"\npassword = "p"\n',
+  };
+  const image = "own.example/a:1";
+
+  test("are what the runtime has for it, never what the kubelet has for the image's host", async () => {
+    await withRoot({ inside }, async (root) => {
+      const crio = await crioNode(root);
+      assert.equal(await userOf(crio, "own.example/a", { image }), "kubelet");
+      assert.equal(await userOf(crio, "mirror.example/copy/a", { image }), "runtime-mirror");
+      assert.equal(await userOf(crio, "other.example/a", { image }), "none");
+      // Without its name, the image is taken to be the mirror's own.
+      assert.equal(await userOf(crio, "mirror.example/copy/a"), "kubelet-mirror");
+      const containerd = await containerdNode(root, { release: "1.7" });
+      assert.equal(await userOf(containerd, "own.example/a", { image }), "kubelet");
+      // containerd has what the kubelet gave it, which is not for this host.
+      assert.equal(await userOf(containerd, "mirror.example/copy/a", { image }), "none");
+      assert.equal(await userOf(containerd, "mirror.example/a", { image: "free.example/a" }), "toml-mirror");
+      await assert.rejects(lookUpNodeCredentials(crio, "own.example/a", { image: "No" }), {
+        code: "ERR_REFERENCE_INVALID",
+      });
+    });
+  });
+
+  test("do not depend on programs that are asked for the image", async () => {
+    const kubelet = kubeletOf({ imageCredentialProviderConfig: { value: "/missing.yaml" } });
+    await withRoot({ inside }, async (root) => {
+      const crio = await crioNode(root, { kubelet });
+      assert.equal(await userOf(crio, "mirror.example/a", { image: "free.example/a" }), "runtime-mirror");
+      assert.equal(await userOf(crio, "free.example/a", { image: "free.example/a" }), "unknown");
+      // What they would say containerd would use for every host.
+      const containerd = await containerdNode(root, { kubelet, release: "1.7" });
+      assert.equal(await userOf(containerd, "mirror.example/a", { image: "free.example/a" }), "unknown");
+    });
+  });
+});
+
 describe("credential providers of the kubelet", () => {
   const provider = (name: string, pattern: string): string =>
     `- name: ${name}\n  matchImages: ["x.example", "${pattern}"]\n`;
