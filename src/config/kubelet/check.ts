@@ -10,6 +10,9 @@ import { type DataNode, type DataObject, dataTypeError, dottedKey } from "../dat
 import { KUBELET_CONFIGURATION, KUBELET_KEY_SINCE, type KubeletFields, type KubeletShape } from "./schema.ts";
 import type { KubeletWarning } from "./types.ts";
 
+/** Hints of one document: looking for what was meant takes time. */
+const MAX_HINTS = 100;
+
 /** Options of {@link checkKubeletObject}. */
 export interface CheckKubeletOptions {
   /** Whether a key that differs from a known one in case only is that one, as it is once drop-ins are merged. */
@@ -20,6 +23,10 @@ export interface CheckKubeletOptions {
 }
 
 type Path = readonly (string | number)[];
+
+interface Checking extends CheckKubeletOptions {
+  hints: { left: number };
+}
 
 const RANGES: Readonly<Record<string, readonly [min: bigint, max: bigint]>> = {
   int32: [-(2n ** 31n), 2n ** 31n - 1n],
@@ -34,15 +41,10 @@ const RANGES: Readonly<Record<string, readonly [min: bigint, max: bigint]>> = {
  */
 export function checkKubeletObject(node: DataNode, options: CheckKubeletOptions): DataObject {
   if (node.kind !== "object") throw dataTypeError([], "must be a mapping", node.origin);
-  return checkFields(node, KUBELET_CONFIGURATION, [], options);
+  return checkFields(node, KUBELET_CONFIGURATION, [], { ...options, hints: { left: MAX_HINTS } });
 }
 
-function checkFields(
-  node: DataObject,
-  { fields }: KubeletFields,
-  path: Path,
-  options: CheckKubeletOptions,
-): DataObject {
+function checkFields(node: DataObject, { fields }: KubeletFields, path: Path, options: Checking): DataObject {
   const names = Object.keys(fields).filter(
     (name) => path.length > 0 || (KUBELET_KEY_SINCE[name] ?? 0) <= options.minor,
   );
@@ -53,7 +55,7 @@ function checkFields(
     const key = dottedKey([...path, written]);
     const { origin } = value;
     if (name === undefined || shape === undefined) {
-      const nearest = nearestWord(written, names);
+      const nearest = options.hints.left-- > 0 ? nearestWord(written, names) : undefined;
       const hint = nearest === undefined ? {} : { hint: `did you mean ${JSON.stringify(nearest)}?` };
       options.warn({ code: "unknown-key", key, origin, ...hint });
       continue;
@@ -78,7 +80,9 @@ function knownName(
   { foldsCase }: CheckKubeletOptions,
 ): string | undefined {
   if (names.includes(written)) return written;
-  return foldsCase ? names.find((name) => foldName(name) === foldName(written)) : undefined;
+  if (!foldsCase) return undefined;
+  const folded = foldName(written);
+  return names.find((name) => name.length === folded.length && foldName(name) === folded);
 }
 
 /** Two spellings of one key: objects are decoded into each other, of other values the later one counts. */
@@ -87,7 +91,7 @@ function mergedTwice(earlier: DataNode | undefined, later: DataNode): DataNode {
   return { ...later, members: new Map([...earlier.members, ...later.members]) };
 }
 
-function checkNode(node: DataNode, shape: KubeletShape, path: Path, options: CheckKubeletOptions): DataNode {
+function checkNode(node: DataNode, shape: KubeletShape, path: Path, options: Checking): DataNode {
   if (node.kind === "null" || shape === "any") return node;
   const wrong = (why: string): Error => dataTypeError(path, why, node.origin);
   switch (shape) {

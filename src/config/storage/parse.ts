@@ -54,6 +54,9 @@ export interface ParseStorageConfOptions {
 const GRAPH_ROOT = "/var/lib/containers/storage";
 const RUN_ROOT = "/run/containers/storage";
 
+/** Looking for what was meant takes time. */
+const MAX_HINTS = 100;
+
 const STORAGE_KEYS: readonly string[] =
   "driver driver_priority runroot graphroot imagestore rootless_storage_path transient_store options".split(
     " ",
@@ -231,7 +234,7 @@ function knownOnly(
       entries.set(name, node);
       continue;
     }
-    const nearest = nearestWord(written, known);
+    const nearest = warnings.length < MAX_HINTS ? nearestWord(written, known) : undefined;
     warnings.push({
       code: "unknown-key",
       key: [...path, written].join("."),

@@ -39,7 +39,7 @@ export function parseUnit(file: string, text: string): UnitEntry[] {
     const start = line.length - line.slice(end + 1).trimStart().length;
     const originAt = (index: number): Origin => {
       const at = start + index;
-      const part = parts.findLast((each) => each.from <= at) ?? { from: 0, line: 1, column: 1 };
+      const part = partAt(parts, at);
       return { file, line: part.line, column: part.column + at - part.from };
     };
     entries.push({ section, key, value: line.slice(start).trimEnd(), originAt });
@@ -52,6 +52,18 @@ interface LinePart {
   from: number;
   line: number;
   column: number;
+}
+
+/** The last part that begins at an index or before it. */
+function partAt(parts: readonly LinePart[], index: number): LinePart {
+  let low = 0;
+  let high = parts.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((parts[middle]?.from ?? 0) <= index) low = middle;
+    else high = middle;
+  }
+  return parts[low] ?? { from: 0, line: 1, column: 1 };
 }
 
 function joinedLines(text: string): { text: string; parts: LinePart[] }[] {

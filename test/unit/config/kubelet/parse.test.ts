@@ -452,3 +452,13 @@ test("relative paths of the main file begin at its folder", async () => {
   assert.equal(config.staticPodPath.value, "/var/lib/kubelet/manifests");
   assert.equal(config.resolvConf.value, "/var/lib/resolv.conf");
 });
+
+test("of very many unknown keys all are told, and of the first ones what they may mean", {
+  timeout: 60_000,
+}, async () => {
+  const keys = Array.from({ length: 40_000 }, (_, index) => `"seccompDefaul${index}":1`);
+  const text = `{"apiVersion":"kubelet.config.k8s.io/v1beta1","kind":"KubeletConfiguration",${keys.join()}}`;
+  const { warnings } = await parseKubeletConfig({ main: { path: MAIN, text } });
+  assert.equal(warnings.length, 40_000);
+  assert.equal(warnings.filter((each) => "hint" in each).length, 100);
+});

@@ -141,3 +141,10 @@ K=end`;
     ],
   );
 });
+
+test("a command of very many lines has its places", { timeout: 60_000 }, () => {
+  const unit = parseUnit(FILE, `[Service]\nExecStart=/k ${"a \\\n".repeat(200_000)}end\n`);
+  const { words } = serviceCommand(unit, []);
+  assert.equal(words.length, 200_002);
+  assert.deepEqual(words.at(-1), { text: "end", origin: { file: FILE, line: 200_002, column: 1 } });
+});
