@@ -106,14 +106,14 @@ async function warm(): Promise<void> {
 
 /** 500 requests a second, each at its own time, whatever became of those before. */
 async function steady(client: TlsClient | undefined, request: Uint8Array): Promise<void> {
-  const answers: Promise<{ ms: number }>[] = [];
+  const answers: Promise<{ ms: number; waitedMs: number }>[] = [];
   const began = performance.now();
   while (client && answers.length < 2500) {
     const due = ((performance.now() - began) / 1000) * 500;
     while (answers.length < due) answers.push(client.send(request));
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  const times = (await Promise.all(answers)).map(({ ms }) => ms);
+  const times = (await Promise.all(answers)).map(({ ms, waitedMs }) => ms + waitedMs);
   const [p50, p99] = [quantile(times, 0.5), quantile(times, 0.99)];
   console.log(
     `at 500 a second: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms (goal 5${p99 < 5 ? " met" : ""})`,

@@ -12,6 +12,8 @@ export interface Answer {
   body: string;
   /** From sending to the end of the answer, in milliseconds. */
   ms: number;
+  /** How long it waited for a connection before that. */
+  waitedMs: number;
 }
 
 /** A client of one server. */
@@ -38,7 +40,8 @@ export function requestBytes(path: string, body: string): Buffer {
 
 interface Job {
   request: Uint8Array;
-  began: number;
+  asked: number;
+  sent: number;
   done(answer: Answer): void;
   fail(error: Error): void;
 }
@@ -65,8 +68,10 @@ export function createTlsClient(port: number, ca: string, connections: number): 
     let data: Buffer = Buffer.alloc(0);
     const next = (): void => {
       job = waiting.shift();
-      if (job) socket.write(job.request);
-      else idle.push(socket);
+      if (job) {
+        job.sent = performance.now();
+        socket.write(job.request);
+      } else idle.push(socket);
     };
     socket.on("next", next);
     socket.once("secureConnect", next);
@@ -79,7 +84,15 @@ export function createTlsClient(port: number, ca: string, connections: number): 
       if (data.length < end + 4 + length) return;
       const body = data.toString("utf8", end + 4, end + 4 + length);
       data = Buffer.alloc(0);
-      job?.done({ status: Number(head.slice(9, 12)), body, ms: performance.now() - job.began });
+      if (job) {
+        const { asked, sent, done } = job;
+        done({
+          status: Number(head.slice(9, 12)),
+          body,
+          ms: performance.now() - sent,
+          waitedMs: sent - asked,
+        });
+      }
       job = undefined;
       if (!/\r\nconnection: *close/i.test(head)) next();
     });
@@ -97,7 +110,7 @@ export function createTlsClient(port: number, ca: string, connections: number): 
   return {
     send: (request) =>
       new Promise((done, fail) => {
-        waiting.push({ request, began: performance.now(), done, fail });
+        waiting.push({ request, asked: performance.now(), sent: 0, done, fail });
         const socket = idle.pop();
         if (socket) socket.emit("next");
         else if (all.size < connections) open();
