@@ -226,6 +226,15 @@ try {
   clearInterval(ticking);
   await bench.close();
 }
+const tally = new Map<string, number>();
+for (const text of problems) {
+  const kind = text
+    .replace(/^[^:]*: /, "")
+    .replaceAll(/\d+/g, "N")
+    .slice(0, 60);
+  tally.set(kind, (tally.get(kind) ?? 0) + 1);
+}
+for (const [kind, count] of tally) console.log(`${count} times: ${kind}`);
 console.log(
   problems.length === 0 ? "no wrong decision, no late answer, no leak" : `${problems.length} problems`,
 );
