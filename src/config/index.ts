@@ -8,6 +8,7 @@ export * from "./cni/index.ts";
 export * from "./containerd/index.ts";
 export { type CrictlFile, type LoadCrictlFileOptions, loadCrictlFile } from "./crictl.ts";
 export * from "./crio/index.ts";
+export type { DataList, DataNode, DataObject, DataScalar } from "./data/tree.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigErrorOptions } from "./errors.ts";
 export * from "./kubelet/index.ts";
 export * from "./node/index.ts";
