@@ -87,9 +87,9 @@ const check: PodCheck = createPodCheck({
 // @ts-expect-error on which platforms Pods run is always said
 createPodCheck({ verifierFor: () => verifier });
 // @ts-expect-error nothing decides by itself
-reviewAdmission({});
+void reviewAdmission({});
 // @ts-expect-error a mode that is misspelt
-reviewAdmission({}, { check, mode: "enforced" });
+void reviewAdmission({}, { check, mode: "enforced" });
 export const answer: Promise<AdmissionReviewResponse> = reviewAdmission({}, { check, mode: () => "warn" });
 
 /** No allowed image is without its digest. */
