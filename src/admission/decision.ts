@@ -16,6 +16,8 @@ export interface ImageEvaluation {
   readonly scope: string;
   /** Of the image that was chosen from an index, such as `linux/amd64`. */
   readonly platform?: string;
+  /** The last second, since 1970, at which it would be allowed; absent where that does not end by itself. */
+  readonly validUntil?: number;
 }
 
 /** The image may be used. */

@@ -115,6 +115,9 @@ function evaluationOf(verdict: Verdict, platform: Platform): ImageEvaluation {
     digest,
     scope: scope.kind === "default" ? "default" : `${scope.transport}/${scope.scope}`,
     ...(verdict.indexDigest === undefined ? {} : { platform: formatPlatform(platform) }),
+    ...(verdict.kind === "allowed" && verdict.validUntil !== undefined
+      ? { validUntil: verdict.validUntil }
+      : {}),
   };
 }
 

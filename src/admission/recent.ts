@@ -15,22 +15,26 @@ export interface RecentDecisions {
 
 interface Recent {
   readonly decision: ImageAllowed;
+  /** By the clock that is never set. */
   readonly until: number;
+  /** In milliseconds since 1970: when the first certificate, key or signature that it rests on ends. */
+  readonly end: number;
 }
 
 /** So many decisions of one verifier are kept at a time. */
 const MAX_KEPT = 1000;
 
 /**
- * Keeps what is allowed by a digest, for so many milliseconds of a clock that is never set, and for the very same
- * verifier. What a tag names, and what is not allowed, is decided anew each time.
+ * Keeps what is allowed by a digest, for so many milliseconds of a clock that is never set, for the very same verifier,
+ * and no longer than what it rests on is valid. What a tag names, and what is not allowed, is decided anew each time.
  */
 export function recentDecisions(holdMs: number): RecentDecisions {
   const kept = new WeakMap<object, Map<string, Recent>>();
   return {
     find(verifier, key) {
       const found = kept.get(verifier)?.get(key);
-      return found && performance.now() < found.until ? found.decision : undefined;
+      const isGood = found && performance.now() < found.until && Date.now() <= found.end;
+      return isGood ? found.decision : undefined;
     },
     keep(verifier, key, decision) {
       if (holdMs === 0 || decision.kind !== "allowed") return;
@@ -40,7 +44,9 @@ export function recentDecisions(holdMs: number): RecentDecisions {
       // Others get it too, and must not change it.
       for (const evaluation of decision.evaluations ?? []) Object.freeze(evaluation);
       Object.freeze(decision.evaluations);
-      of.set(key, { decision: Object.freeze(decision), until: performance.now() + holdMs });
+      const ends = (decision.evaluations ?? []).flatMap(({ validUntil }) => validUntil ?? []);
+      const end = Math.min(...ends) * 1000;
+      of.set(key, { decision: Object.freeze(decision), until: performance.now() + holdMs, end });
     },
   };
 }
