@@ -8,6 +8,9 @@ import type { FieldsShape, Shape } from "./keys.ts";
 import { type ConfigNode, type ConfigTable, keyName, typeError } from "./tree.ts";
 import type { ContainerdConfigWarning } from "./warnings.ts";
 
+/** Hints of one kind of table: looking for what was meant takes time. */
+export const MAX_HINTS = 100;
+
 /** Options of {@link checkTable}. */
 export interface CheckTableOptions {
   /** Whether a key that differs from a known one in case only is that one. */
@@ -17,6 +20,8 @@ export interface CheckTableOptions {
   /** Tables in which a misplaced key may have its place, by their keys. */
   elsewhere: readonly (readonly [key: string, shape: Shape])[];
   warn: (warning: ContainerdConfigWarning) => void;
+  /** How many hints there may still be. */
+  hints: { left: number };
 }
 
 /**
@@ -35,7 +40,7 @@ export function checkTable(table: ConfigTable, shape: FieldsShape, options: Chec
       checked.set(name, checkNode(node, inner, { ...options, path }));
     } else {
       checked.set(written, node);
-      const hint = hintFor(written, known, options.elsewhere);
+      const hint = options.hints.left-- > 0 ? hintFor(written, known, options.elsewhere) : undefined;
       options.warn({
         code: "unknown-key",
         key: keyName(path),

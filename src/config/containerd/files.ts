@@ -5,7 +5,7 @@
  */
 import { ConfigError } from "../errors.ts";
 import { type Origin, parseTomlDocument } from "../origin.ts";
-import { checkTable } from "./check.ts";
+import { checkTable, MAX_HINTS } from "./check.ts";
 import { importsOf, MAX_FILES, matchingPaths } from "./imports.ts";
 import { CRI_IMAGES, CRI_RUNTIME, pluginTables, TOP } from "./keys.ts";
 import { mergeFiles } from "./merge.ts";
@@ -52,6 +52,7 @@ export function mergedTree(
 
 function readFiles(texts: ReadonlyMap<string, string>, first: string, options: ReadOptions): ReadFile[] {
   const files = new Map<string, ReadFile>();
+  const hints = { left: MAX_HINTS };
   const pending: { path: string; origin: Origin | undefined }[] = [{ path: first, origin: undefined }];
   for (const { path, origin } of pending) {
     if (files.has(path)) continue;
@@ -69,6 +70,7 @@ function readFiles(texts: ReadonlyMap<string, string>, first: string, options: R
       path: [],
       elsewhere: pluginTables(options.rules).map(({ key, shape }) => [key, shape] as const),
       warn: options.warn,
+      hints,
     });
     files.set(path, { path, version: versionOf(tree), tree });
     for (const entry of importsOf(tree, path, options.rules)) {

@@ -7,7 +7,7 @@
  * @module
  */
 import type { ContainerdSeccompNode } from "../../seccomp/resolve-containerd.ts";
-import { checkTable } from "./check.ts";
+import { checkTable, MAX_HINTS } from "./check.ts";
 import { type ContainerdCri, criOf } from "./cri.ts";
 import { type ContainerdConfigFile, mergedTree } from "./files.ts";
 import { GRPC_SERVER, pluginTables, TTRPC_SERVER } from "./keys.ts";
@@ -144,6 +144,7 @@ function checkedPlugins(
   warn: (warning: ContainerdConfigWarning) => void,
 ): ConfigTable {
   const tables = pluginTables(rules);
+  const hints = { left: MAX_HINTS };
   const elsewhere = tables.map(({ key, shape }) => [key, shape] as const);
   let plugins = tableAt(tree, "plugins");
   for (const [name, node] of plugins.entries) {
@@ -151,7 +152,11 @@ function checkedPlugins(
     const known = tables.find((table) => table.name === name);
     if (known && node.kind === "table") {
       const { foldsCase } = rules;
-      plugins = withEntry(plugins, name, checkTable(node, known.shape, { foldsCase, path, elsewhere, warn }));
+      plugins = withEntry(
+        plugins,
+        name,
+        checkTable(node, known.shape, { foldsCase, path, elsewhere, warn, hints }),
+      );
     } else if (!name.includes(".")) {
       const reason = "from version 2 on plugins have full names";
       warn({ code: "not-read", key: keyName(path), reason, ...(node.origin ? { origin: node.origin } : {}) });

@@ -23,6 +23,9 @@ import {
 import type { CrioWarning, Setting } from "./types.ts";
 import { isTable, settingValue, typeError } from "./value.ts";
 
+/** With more warnings than this, nothing is said of what was meant: looking for that takes time. */
+const MAX_HINTS = 100;
+
 /** A handler or a workload while the configuration is put together. */
 export interface NamedTable {
   table: MutableTable;
@@ -248,7 +251,9 @@ function members(
     const dotted = path.join(".");
     const origin = document.keyOrigin(path) ?? startOf(document);
     if (name === undefined || since > state.minor) {
-      const hint = name === undefined ? hintOf(key, at, known) : `CRI-O knows it since 1.${since}`;
+      const isLate = state.warnings.length >= MAX_HINTS;
+      const hint =
+        name !== undefined ? `CRI-O knows it since 1.${since}` : isLate ? undefined : hintOf(key, at, known);
       state.warnings.push({ code: "unknown-key", key: dotted, origin, ...(hint ? { hint } : {}) });
       continue;
     }

@@ -236,6 +236,14 @@ describe("migration", () => {
 });
 
 describe("what is told", () => {
+  test("every unknown key, but with a hint only the first hundred of a kind", () => {
+    const keys = Array.from({ length: 150 }, (_, index) => `required_plugin${index} = 1`).join("\n");
+    const { warnings } = parse(`version = 3\n${keys}\n`);
+    assert.equal(warnings.length, 150);
+    const hinted = warnings.filter((each) => each.code === "unknown-key" && each.hint !== undefined);
+    assert.equal(hinted.length, 100);
+  });
+
   test("misspelt and misplaced keys, with a hint", () => {
     const { warnings } = parse(
       'version = 3\nroto = "/r"\nunset_seccomp_profile = "runtime/default"\n[plugins."io.containerd.cri.v1.runtime"]\nunset_secomp_profile = "unconfined"\n',

@@ -442,3 +442,11 @@ __proto__ = "x"
     [["__proto__", "x"]],
   );
 });
+
+test("a hint is looked for only until a hundred things were told", () => {
+  const keys = Array.from({ length: 150 }, (_, index) => `stream_por${index} = "a"`).join("\n");
+  const { warnings } = parse(`[crio.api]\n${keys}\n`);
+  assert.equal(warnings.length, 150);
+  const hinted = warnings.filter((each) => each.code === "unknown-key" && each.hint !== undefined);
+  assert.equal(hinted.length, 100);
+});
