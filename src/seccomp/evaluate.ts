@@ -90,7 +90,8 @@ const RELATIVES: Readonly<Record<string, string>> = {
  * One profile, as a runtime loads it: other filters of the process are not known here. The decision is exact
  * for the shapes that real profiles have. `caveats` says where it depends on more than the profile's text:
  * `order-dependent` when rules with different actions match, which libseccomp orders in its own way;
- * `wide-range` and `comparison-with-other-argument` for combinations that its versions do not treat alike.
+ * `wide-range` and `comparison-with-other-argument` for combinations that its versions do not treat alike. Nothing says
+ * where libseccomp makes a wrong program: see the guide to seccomp.
  *
  * @param spec `null` means no filter: everything is allowed.
  * @throws {SeccompError} `ERR_SECCOMP_FILTER_INVALID`, `ERR_SECCOMP_RULE_CONFLICT` for a profile that no runtime

@@ -25,7 +25,8 @@ const SYSCALL_NAMES = SYSCALLS.split(";")
   .map((entry) => entry.trim().split(" ")[0] ?? "")
   .filter(Boolean);
 const SETS_A_SHAPE = 1000;
-const seed = Number(process.env["LADING_FUZZ_SEED"] ?? Date.now()) >>> 0;
+/** Always the same unless told: in some tens of thousands of rule sets there is one that libseccomp compiles wrongly. */
+const seed = Number(process.env["LADING_FUZZ_SEED"] ?? 20_261_121) >>> 0;
 
 /** Compares everything that decides, for calls by number and arguments; gives how many calls it compared. */
 function compareAll(
@@ -109,6 +110,38 @@ describe("libseccomp's programs decide as lading does", needs(whyNoLibseccomp())
       assert.ok(compared > 50 * SETS_A_SHAPE);
     });
   }
+
+  test("but where its program compares what another comparison left behind", () => {
+    // Architectures share the end of their code. Here a jump into it from a comparison of the second argument skips
+    // that the first one is loaded, and the upper half of the second, which is 1, is taken for it.
+    const rule = (action: string, errnoRet: number, ...values: (string | undefined)[]): LinuxSyscall => ({
+      names: ["clone"],
+      action,
+      errnoRet,
+      args: values.flatMap((value, index) =>
+        value === undefined ? [] : [{ index, op: "SCMP_CMP_EQ", value: BigInt(value) }],
+      ),
+    });
+    const specOf = (architectures: string[]): LinuxSeccomp => ({
+      defaultAction: "SCMP_ACT_ERRNO",
+      architectures,
+      syscalls: [
+        rule("SCMP_ACT_ERRNO", 4, undefined, "0x80000000"),
+        rule("SCMP_ACT_ERRNO", 3, "3", "0x80000000"),
+        rule("SCMP_ACT_LOG", 4, "2190814742"),
+        rule("SCMP_ACT_LOG", 3, "1"),
+      ],
+    });
+    const call = { arch: "x86_64", nr: 56, args: [3n, 0x1_8000_0000n] };
+    const answers = [specOf(["SCMP_ARCH_X86", "SCMP_ARCH_X32"]), specOf([])].map((spec) => {
+      const { action, errno } = evaluateIn(buildFilter(spec, { native: "x86_64" }), call);
+      assert.deepEqual([action, errno], ["SCMP_ACT_ERRNO", 1], "no rule matches");
+      const [library] = libraryFilters([spec], "list");
+      assert.ok(library);
+      return createBpfRunner(library.program).run({ ...call, arch: auditArch("x86_64") }).action;
+    });
+    assert.deepEqual(answers, ["SCMP_ACT_LOG", "SCMP_ACT_ERRNO"]);
+  });
 
   const has = librarySyscallsOnce();
   for (const { name, spec } of DEFAULTS.flatMap(({ name, specOf }) =>
