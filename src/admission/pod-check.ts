@@ -39,7 +39,8 @@ export interface PodCheckOptions {
   maxImages?: number | undefined;
   /**
    * How long an image that is named by a digest and was allowed by a verifier is not asked of that verifier again, in
-   * milliseconds. Default 1000; 0 for never.
+   * milliseconds: less where what it rests on ends before. A `reload()` of the verifier counts for such an image after
+   * that time. Default 1000; 0 for never.
    */
   holdMs?: number | undefined;
 }
