@@ -31,6 +31,7 @@ import {
   writeSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
+import { createDiskPace } from "../disk-pace.ts";
 import { OciError } from "../errors.ts";
 import { entryNameBytes, entryNameText, type LayerEntry, shownPath } from "./entry.ts";
 import { createFilePool, type FilePool } from "./file-pool.ts";
@@ -96,13 +97,6 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (cons
 
 /** Longer files are always written at once: there are few of them, and they would be held in memory. */
 const MAX_POOLED_BYTES = 2 ** 20;
-/** So many opened files tell how fast the disk is. */
-const MEASURED_OPENS = 32;
-/**
- * Files that take this long to open, in milliseconds, are better opened by threads of the pool, if most do: of a few it
- * may be said of a machine that is busy.
- */
-const SLOW_OPEN_MS = 0.15;
 
 /** The tree below a directory that exists. */
 export function createDiskTree(directory: string, options: DiskTreeOptions): DiskTree {
@@ -158,12 +152,11 @@ export function createDiskTree(directory: string, options: DiskTreeOptions): Dis
   }
 
   const pool = createFilePool();
-  let opens = 0;
-  let slowOpens = 0;
+  const pace = createDiskPace();
 
   function isPooled({ size, xattrs }: LayerEntry): boolean {
     if (options.fileWrites === "blocking" || size > MAX_POOLED_BYTES || xattrs.size > 0) return false;
-    return options.fileWrites === "pooled" || (opens >= MEASURED_OPENS && slowOpens * 4 > opens * 3);
+    return options.fileWrites === "pooled" || pace.isSlow;
   }
 
   function createFile(path: string, entry: LayerEntry): FileSink {
@@ -200,17 +193,8 @@ export function createDiskTree(directory: string, options: DiskTreeOptions): Dis
     }
   }
 
-  function openMeasured(path: string): number {
-    if (opens >= MEASURED_OPENS) return openSync(at(path), CREATE, 0o600);
-    const start = performance.now();
-    const fd = openSync(at(path), CREATE, 0o600);
-    opens++;
-    if (performance.now() - start > SLOW_OPEN_MS) slowOpens++;
-    return fd;
-  }
-
   function blockingFile(path: string, entry: LayerEntry): FileSink {
-    const fd = guard(path, () => openMeasured(path));
+    const fd = guard(path, () => pace.measure(() => openSync(at(path), CREATE, 0o600)));
     return {
       write: (bytes) => {
         for (let done = 0; done < bytes.byteLength; ) done += writeSync(fd, bytes, done);
