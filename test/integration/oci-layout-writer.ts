@@ -9,7 +9,9 @@ const [directory = "", name = "", count = "0"] = process.argv.slice(2);
 const layout = await createLayout(directory);
 for (let turn = 0; turn < Number(count); turn++) {
   const source = memoryStore();
-  const graph = imageOf("amd64", `${name} ${turn} ${"x".repeat(50_000)}`, "shared by all");
+  // Every other layer is too large to be written at once.
+  const filling = "x".repeat(turn % 2 === 0 ? 50_000 : 500_000);
+  const graph = imageOf("amd64", `${name} ${turn} ${filling}`, "shared by all");
   await pushImage(source, graph, "v1");
   await copyImage(source, "v1", layout, `${name}-${turn}`);
   await pushImage(layout, referrerOf(graph.manifest.descriptor, "application/sig", `${name} ${turn}`));

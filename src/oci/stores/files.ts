@@ -3,11 +3,13 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, link, open, realpath, rename, unlink } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { closeSync, constants, fsync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { type FileHandle, link, open, realpath, rename, statfs, unlink } from "node:fs/promises";
 import { join, sep } from "node:path";
+import { promisify } from "node:util";
 import { isLadingError } from "../../core/errors.ts";
+import type { DiskPace } from "../disk-pace.ts";
 import { OciError } from "../errors.ts";
 
 /** How names of temporary files begin; they lie in the directory of the layout itself. */
@@ -103,7 +105,7 @@ export async function readAll(handle: FileHandle, maxBytes: number): Promise<Uin
 
 /** A name for a new temporary file in a directory. */
 export function temporaryPath(directory: string): string {
-  return join(directory, TEMPORARY_PREFIX + randomBytes(12).toString("hex") + TEMPORARY_SUFFIX);
+  return join(directory, TEMPORARY_PREFIX + randomUUID() + TEMPORARY_SUFFIX);
 }
 
 /** Whether a name is one of {@link temporaryPath}. */
@@ -137,6 +139,47 @@ export async function writeThenRename(
     await unlink(temporary).catch(() => {});
     throw error;
   }
+}
+
+/**
+ * As {@link writeThenRename}, for a few bytes: by calls that block as long as the disk is fast. Only the wait for the
+ * disk itself, with `sync`, is always left to a thread.
+ */
+export async function writeBytesThenRename(
+  directory: string,
+  path: string,
+  bytes: Uint8Array,
+  { sync, pace }: { sync: boolean; pace: DiskPace },
+): Promise<void> {
+  if (pace.isSlow) {
+    return writeThenRename(directory, path, (handle) => handle.writeFile(bytes), { sync });
+  }
+  const temporary = temporaryPath(directory);
+  const fd = pace.measure(() => openSync(temporary, "wx", 0o666));
+  try {
+    try {
+      for (let done = 0; done < bytes.byteLength; ) done += writeSync(fd, bytes, done);
+      if (sync) await synced(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+const synced: (fd: number) => Promise<void> = promisify(fsync);
+
+const MEMORY_FILE_SYSTEMS: ReadonlySet<number> = new Set([
+  0x0102_1994, // tmpfs
+  0x8584_58f6, // ramfs
+]);
+
+/** Whether a directory lies in memory, so that nothing in it survives a loss of power anyway. Known on Linux only. */
+export async function isInMemory(directory: string): Promise<boolean> {
+  return process.platform === "linux" && MEMORY_FILE_SYSTEMS.has((await statfs(directory)).type);
 }
 
 /** Makes sure that names in a directory survive a loss of power. Does nothing where the system cannot. */

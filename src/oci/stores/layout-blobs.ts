@@ -4,7 +4,8 @@
  * @see {@link https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#blobs}
  * @module
  */
-import { lstat, mkdir, realpath, utimes } from "node:fs/promises";
+import { lstatSync } from "node:fs";
+import { type FileHandle, lstat, mkdir, realpath, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteStream } from "../../core/bytes.ts";
 import { type Digest, digestAlgorithm, digestHex, parseDigest, verifyStream } from "../../core/digest.ts";
@@ -12,10 +13,19 @@ import { CoreError } from "../../core/errors.ts";
 import { abortableStream, type SignalOptions } from "../../core/signal.ts";
 import { assertRange } from "../content-range.ts";
 import { type Descriptor, embeddedContent } from "../descriptor.ts";
+import { createDiskPace } from "../disk-pace.ts";
 import { OciError } from "../errors.ts";
 import { provenStream } from "../proven-stream.ts";
-import { isInside, openInside, syncDirectory, systemCode, withFileErrors, writeThenRename } from "./files.ts";
-import { readRange, writeVerified } from "./verified-file.ts";
+import {
+  isInside,
+  openInside,
+  syncDirectory,
+  systemCode,
+  withFileErrors,
+  writeBytesThenRename,
+  writeThenRename,
+} from "./files.ts";
+import { collectVerified, MAX_SMALL_BYTES, readRange, writeVerified } from "./verified-file.ts";
 
 /** The blobs of one layout. */
 export interface LayoutBlobs {
@@ -55,6 +65,7 @@ function assertSize(descriptor: Descriptor, size: number, path: string): void {
 export function layoutBlobs(root: string, { sync }: { sync: boolean }): LayoutBlobs {
   const prepared = new Map<string, Promise<void>>();
   const unsettled = new Set<string>();
+  const pace = createDiskPace();
 
   return {
     fetch: (descriptor, options) =>
@@ -80,7 +91,10 @@ export function layoutBlobs(root: string, { sync }: { sync: boolean }): LayoutBl
     sizeOf: (digest) =>
       withFileErrors(async () => {
         try {
-          const path = await realpath(join(root, blobPath(digest)));
+          const place = join(root, blobPath(digest));
+          // Absent is what most are, and this call waits for nothing.
+          if (!pace.isSlow && !lstatSync(place, { throwIfNoEntry: false })) return undefined;
+          const path = await realpath(place);
           const found = await lstat(path);
           return found.isFile() && isInside(root, path) ? found.size : undefined;
         } catch (error) {
@@ -92,11 +106,15 @@ export function layoutBlobs(root: string, { sync }: { sync: boolean }): LayoutBl
       const path = join(root, blobPath(descriptor.digest));
       const algorithm = digestAlgorithm(descriptor.digest);
       await prepare(algorithm);
-      await withFileErrors(() =>
-        writeThenRename(root, path, (handle) => writeVerified(handle, content, descriptor, { signal }), {
-          sync,
-        }),
-      );
+      await withFileErrors(async () => {
+        if (descriptor.size <= MAX_SMALL_BYTES) {
+          const bytes = await collectVerified(content, descriptor, { signal });
+          await writeBytesThenRename(root, path, bytes, { sync, pace });
+        } else {
+          const write = (handle: FileHandle) => writeVerified(handle, content, descriptor, { signal });
+          await writeThenRename(root, path, write, { sync });
+        }
+      });
       if (sync) unsettled.add(algorithm);
     },
     touch: (digest) =>

@@ -21,7 +21,7 @@ import { type IndexDocument, MAX_MANIFEST_BYTES, type Manifest, parseManifest } 
 import { isManifestType } from "../manifest-kind.ts";
 import { releaseStream } from "../release.ts";
 import type { Deleter, ExistenceChecker, RangeFetcher, ReferrerLister, Store, TagLister } from "../store.ts";
-import { openInside, readAll, withFileErrors, writeThenRename } from "./files.ts";
+import { isInMemory, openInside, readAll, withFileErrors, writeThenRename } from "./files.ts";
 import { blobPath, layoutBlobs, notFound } from "./layout-blobs.ts";
 import { collectGarbage, type GarbageOptions, type GarbageReport } from "./layout-gc.ts";
 import {
@@ -48,7 +48,10 @@ export interface LayoutOptions extends SignalOptions {
   maxManifestBytes?: number | undefined;
   /** Longest wait for other processes that change the same layout, in milliseconds. Default 30000. */
   lockTimeoutMs?: number | undefined;
-  /** Whether content is flushed to the disk before it is named: it survives a loss of power. Default yes. */
+  /**
+   * Whether content is flushed to the disk before it is named: it survives a loss of power. Default yes. On Linux a
+   * layout on tmpfs or ramfs is never flushed: nothing there survives.
+   */
   sync?: boolean | undefined;
 }
 
@@ -103,7 +106,8 @@ export async function openLayout(path: string, options: LayoutOptions = {}): Pro
   const bytes = await withFileErrors(() => readAll(marker, MAX_MARKER_BYTES));
   if (bytes === "too large") throw new OciError("ERR_OCI_LAYOUT_INVALID", `${path}/oci-layout is too large`);
   checkLayoutVersion(bytes);
-  const layout = layoutAt(root, settings);
+  const sync = settings.sync && !(await withFileErrors(() => isInMemory(root)));
+  const layout = layoutAt(root, { ...settings, sync });
   await layout.index();
   return layout;
 }

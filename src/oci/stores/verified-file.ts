@@ -24,6 +24,9 @@ const PIECE_BYTES = 1024 * 1024;
 /** Pieces of this length are worth a call of the system of their own. */
 const MIN_DIRECT_BYTES = 256 * 1024;
 
+/** Content up to this length, in bytes, is verified as a whole before there is a file for it. */
+export const MAX_SMALL_BYTES: number = 128 * 1024;
+
 /** Longest write. */
 const MAX_WRITE_BYTES = 2 ** 30;
 
@@ -46,12 +49,46 @@ export async function writeVerified(
   expected: SizedExpectation,
   { signal }: SignalOptions,
 ): Promise<void> {
-  if (content instanceof Uint8Array) {
-    const bytes = Uint8Array.from(content);
-    verifyBytes(bytes, expected);
-    await writeAll(handle, bytes, 0);
-    return;
-  }
+  const write: WritePiece = (piece, position) => writeAll(handle, piece, position);
+  if (content instanceof Uint8Array) await write(verifiedCopy(content, expected), 0);
+  else await writeStream(write, content, expected, { signal });
+}
+
+/**
+ * Content of at most {@link MAX_SMALL_BYTES} as memory of its own, of the expected size and digest.
+ *
+ * @throws {CoreError} as {@link writeVerified}. An error of the source comes out unchanged.
+ */
+export async function collectVerified(
+  content: Uint8Array | ByteStream,
+  expected: SizedExpectation,
+  { signal }: SignalOptions,
+): Promise<Uint8Array> {
+  if (content instanceof Uint8Array) return verifiedCopy(content, expected);
+  let whole: Uint8Array = new Uint8Array(0);
+  // No longer than a piece, and too short to be given back: it comes at once, and stays.
+  const keep: WritePiece = async (piece) => {
+    whole = piece;
+  };
+  await writeStream(keep, content, expected, { signal });
+  return whole;
+}
+
+/** Writes a piece at a position. */
+type WritePiece = (piece: Uint8Array, position: number) => Promise<void>;
+
+function verifiedCopy(content: Uint8Array, expected: SizedExpectation): Uint8Array {
+  const bytes = Uint8Array.from(content);
+  verifyBytes(bytes, expected);
+  return bytes;
+}
+
+async function writeStream(
+  writePiece: WritePiece,
+  content: ByteStream,
+  expected: SizedExpectation,
+  { signal }: SignalOptions,
+): Promise<void> {
   let proof: StreamProof | undefined;
   let digester: Digester | undefined;
   const capacity = Math.max(1, Math.min(PIECE_BYTES, expected.size));
@@ -63,7 +100,7 @@ export async function writeVerified(
   /** Begins a write; only one is under way at a time. */
   const write = async (piece: Uint8Array, done: () => void): Promise<void> => {
     await writing;
-    writing = writeAll(handle, piece, position).then(done);
+    writing = writePiece(piece, position).then(done);
     // Its failure is seen at the next wait; until then it must not count as one that nobody handles.
     writing.catch(() => {});
     position += piece.byteLength;

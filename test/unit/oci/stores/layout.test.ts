@@ -98,75 +98,78 @@ describe("a layout", () => {
     assert.deepEqual((await readdir(layout.path)).sort(), ["blobs", "index.json", "oci-layout", "secret"]);
   });
 
-  test("does not keep content that is not what its descriptor says", async (t) => {
-    const layout = await layoutFor(t);
-    const content = Buffer.alloc(3_000_000, "abc");
-    const right = describeContent(content, BLOB);
-    const cases: [Descriptor, string][] = [
-      [{ ...right, size: right.size - 1 }, "ERR_SIZE_MISMATCH"],
-      [{ ...right, size: right.size + 1 }, "ERR_SIZE_MISMATCH"],
-      [{ ...right, digest: digestOf("other") }, "ERR_DIGEST_MISMATCH"],
-    ];
-    for (const [descriptor, expected] of cases) {
-      for (const given of [
-        content,
-        streamOf(content),
-        streamOf(content.subarray(0, 10), content.subarray(10)),
-      ]) {
-        await assert.rejects(layout.push(descriptor, given), code(expected));
+  // Few bytes are verified before there is a file, many while one is written.
+  for (const scale of [10, 1000]) {
+    test(`does not keep content that is not what its descriptor says: ${3 * scale} KB`, async (t) => {
+      const layout = await layoutFor(t);
+      const content = Buffer.alloc(3000 * scale, "abc");
+      const right = describeContent(content, BLOB);
+      const cases: [Descriptor, string][] = [
+        [{ ...right, size: right.size - 1 }, "ERR_SIZE_MISMATCH"],
+        [{ ...right, size: right.size + 1 }, "ERR_SIZE_MISMATCH"],
+        [{ ...right, digest: digestOf("other") }, "ERR_DIGEST_MISMATCH"],
+      ];
+      for (const [descriptor, expected] of cases) {
+        for (const given of [
+          content,
+          streamOf(content),
+          streamOf(content.subarray(0, 10), content.subarray(10)),
+        ]) {
+          await assert.rejects(layout.push(descriptor, given), code(expected));
+        }
       }
-    }
-    assert.deepEqual([...(await blobsOnDisk(layout.path)).keys()], []);
-    assert.deepEqual(await leftOvers(layout), []);
-  });
-
-  test("writes what was hashed even if the source uses its buffer again", async (t) => {
-    const layout = await layoutFor(t);
-    const whole = Buffer.concat([
-      Buffer.alloc(700_000, "a"),
-      Buffer.alloc(700_000, "b"),
-      Buffer.alloc(700_000, "c"),
-    ]);
-    async function* reusing(): AsyncGenerator<Uint8Array> {
-      const buffer = Buffer.alloc(700_000);
-      for (const letter of "abc") yield buffer.fill(letter);
-    }
-    const descriptor = describeContent(whole, BLOB);
-    await layout.push(descriptor, reusing());
-    assert.ok(whole.equals(await fetchBlob(layout, descriptor, { maxBytes: 3_000_000 })));
-  });
-
-  test("fails with the error of the source, the signal's reason, and leaves nothing", async (t) => {
-    const layout = await layoutFor(t);
-    const descriptor = describeContent(Buffer.alloc(4_000_000), BLOB);
-    const failure = new Error("source");
-    let released = 0;
-    async function* failing(end: () => Promise<void>): AsyncGenerator<Uint8Array> {
-      try {
-        yield Buffer.alloc(1_500_000);
-        await end();
-      } finally {
-        released++;
-      }
-    }
-    await assert.rejects(
-      layout.push(
-        descriptor,
-        failing(() => Promise.reject(failure)),
-      ),
-      (e) => e === failure,
-    );
-    const abort = new AbortController();
-    const reason = { why: "enough" };
-    const waiting = failing(() => {
-      abort.abort(reason);
-      return Promise.resolve();
+      assert.deepEqual([...(await blobsOnDisk(layout.path)).keys()], []);
+      assert.deepEqual(await leftOvers(layout), []);
     });
-    await assert.rejects(layout.push(descriptor, waiting, { signal: abort.signal }), (e) => e === reason);
-    assert.equal(released, 2);
-    assert.equal(await layout.exists(descriptor), false);
-    assert.deepEqual(await leftOvers(layout), []);
-  });
+
+    test(`writes what was hashed even if the source uses its buffer again: ${2.1 * scale} KB`, async (t) => {
+      const layout = await layoutFor(t);
+      const whole = Buffer.concat([
+        Buffer.alloc(700 * scale, "a"),
+        Buffer.alloc(700 * scale, "b"),
+        Buffer.alloc(700 * scale, "c"),
+      ]);
+      async function* reusing(): AsyncGenerator<Uint8Array> {
+        const buffer = Buffer.alloc(700 * scale);
+        for (const letter of "abc") yield buffer.fill(letter);
+      }
+      const descriptor = describeContent(whole, BLOB);
+      await layout.push(descriptor, reusing());
+      assert.ok(whole.equals(await fetchBlob(layout, descriptor, { maxBytes: 3_000_000 })));
+    });
+
+    test(`fails with the error of the source, the signal's reason, and leaves nothing: ${4 * scale} KB`, async (t) => {
+      const layout = await layoutFor(t);
+      const descriptor = describeContent(Buffer.alloc(4000 * scale), BLOB);
+      const failure = new Error("source");
+      let released = 0;
+      async function* failing(end: () => Promise<void>): AsyncGenerator<Uint8Array> {
+        try {
+          yield Buffer.alloc(1500 * scale);
+          await end();
+        } finally {
+          released++;
+        }
+      }
+      await assert.rejects(
+        layout.push(
+          descriptor,
+          failing(() => Promise.reject(failure)),
+        ),
+        (e) => e === failure,
+      );
+      const abort = new AbortController();
+      const reason = { why: "enough" };
+      const waiting = failing(() => {
+        abort.abort(reason);
+        return Promise.resolve();
+      });
+      await assert.rejects(layout.push(descriptor, waiting, { signal: abort.signal }), (e) => e === reason);
+      assert.equal(released, 2);
+      assert.equal(await layout.exists(descriptor), false);
+      assert.deepEqual(await leftOvers(layout), []);
+    });
+  }
 
   test("notices blobs that were changed, cut off or replaced by something else", async (t) => {
     const layout = await layoutFor(t);
