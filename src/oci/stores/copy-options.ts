@@ -91,7 +91,7 @@ export interface CopyImageOptions extends SignalOptions {
     | undefined;
   /** Told how the copy goes on. An error that it throws ends the copy and comes out unchanged. */
   onProgress?: ((event: CopyEvent) => void) | undefined;
-  /** How many blobs, or manifests, are under way at a time. Default 4. */
+  /** How many blobs, or manifests, are under way at a time. Default 6, as in skopeo. */
   concurrency?: number | undefined;
   /**
    * Whether layers of the restricted types that have `urls` are copied: registries mostly do not have them. Default no.

@@ -18,7 +18,7 @@ import type { CopyCandidate, CopyImageOptions, CopySource, CopyVerdict } from ".
  * @throws {TypeError} for options that contradict each other.
  */
 export function graphContext(source: CopySource, options: CopyImageOptions): ReadGraphContext {
-  const { platform, platforms = "all", referrers = false, foreignLayers = false, concurrency = 4 } = options;
+  const { platform, platforms = "all", referrers = false, foreignLayers = false, concurrency = 6 } = options;
   const { maxManifestBytes = MAX_MANIFEST_BYTES, maxManifests = 1000, maxDepth = 16 } = options;
   const { maxTotalBytes = Number.MAX_SAFE_INTEGER, signal } = options;
   for (const [name, value] of Object.entries({ maxManifestBytes, maxManifests, maxDepth, maxTotalBytes })) {
