@@ -7,6 +7,7 @@ import type { ContainerdConfigWarning } from "./containerd/warnings.ts";
 import type { CrioWarning } from "./crio/types.ts";
 import type { KubeletWarning } from "./kubelet/types.ts";
 import type { Origin } from "./origin.ts";
+import type { StorageWarning } from "./storage/parse.ts";
 
 /** Something of `hosts.toml` or `registries.conf` that its reader passes over. */
 export type MirrorWarning =
@@ -62,4 +63,5 @@ export type NodeWarning =
   | ({ readonly source: "hosts.toml" } & MirrorWarning)
   | ({ readonly source: "registries.conf" } & MirrorWarning)
   | ({ readonly source: "registries.d" } & SignaturesWarning)
+  | ({ readonly source: "storage.conf" } & StorageWarning)
   | ({ readonly source: "node" } & NodeAgreementWarning);

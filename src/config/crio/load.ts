@@ -11,6 +11,7 @@ import type { SeccompProfile } from "../../seccomp/types.ts";
 import { ConfigError } from "../errors.ts";
 import { type NodeFiles, nodeFiles } from "../node-files.ts";
 import { loadStorageConf } from "../storage/load.ts";
+import type { StorageConf } from "../storage/parse.ts";
 import type { CrioState } from "./apply.ts";
 import { dropHandler } from "./check.ts";
 import type { CrioStorageDefaults } from "./defaults.ts";
@@ -45,6 +46,8 @@ export interface CrioNode {
   readonly profile: CrioProfile;
   /** Of handlers with a profile of their own, by name of the handler. */
   readonly handlerProfiles: ReadonlyMap<string, SeccompProfile>;
+  /** The node's `storage.conf`; absent where a caller gave `storage`. */
+  readonly storage?: StorageConf;
 }
 
 const MAX_FILES = 1000;
@@ -69,12 +72,19 @@ export async function loadCrioNode(options: LoadCrioNodeOptions): Promise<CrioNo
   const dropIns: CrioFile[] = [];
   await walk(folder, 0, dropIns, files, { signal });
   const texts = [...main, ...inOrder(dropIns)];
-  const storage = options.storage ?? (await readStorage(options, files));
-  const state = crioState(texts, { ...options, storage });
+  const storage = options.storage
+    ? undefined
+    : await loadStorageConf({ root, files, env: options.env, signal });
+  const state = crioState(texts, storage ? { ...options, storage: defaultsOf(storage) } : options);
   const handlerProfiles = await readHandlerProfiles(state, files, { signal });
   const profile = await readProfile(state, files, { signal });
   const paths = texts.map(({ path }) => path);
-  return { config: crioConfig(state, paths, options), profile, handlerProfiles };
+  return {
+    config: crioConfig(state, paths, options),
+    profile,
+    handlerProfiles,
+    ...(storage ? { storage } : {}),
+  };
 }
 
 async function readMain({ config, env, signal }: LoadCrioNodeOptions, files: NodeFiles): Promise<CrioFile[]> {
@@ -87,16 +97,7 @@ async function readMain({ config, env, signal }: LoadCrioNodeOptions, files: Nod
   throw fileError(path, "update config from file: it does not exist");
 }
 
-async function readStorage(
-  { root, env, signal }: LoadCrioNodeOptions,
-  files: NodeFiles,
-): Promise<CrioStorageDefaults> {
-  const { driver, graphroot, runroot, imagestore, options } = await loadStorageConf({
-    root,
-    files,
-    env,
-    signal,
-  });
+function defaultsOf({ driver, graphroot, runroot, imagestore, options }: StorageConf): CrioStorageDefaults {
   return {
     root: graphroot.value,
     runroot: runroot.value,

@@ -46,6 +46,7 @@ export async function loadCrioRuntime(options: LoadCrioRuntimeOptions): Promise<
     socket: crio.config.api.listen.value,
     warnings: [
       ...crio.config.warnings.map((warning) => ({ source: "cri-o", ...warning }) as const),
+      ...(crio.storage?.warnings ?? []).map((warning) => ({ source: "storage.conf", ...warning }) as const),
       ...warnings.map((warning) => ({ source: "registries.conf", ...warning }) as const),
       ...signatures.config.warnings.map(
         ({ kind: code, key, file, line }) =>
