@@ -8,7 +8,7 @@ import { Readable } from "node:stream";
 import { createGzip } from "node:zlib";
 import { createDigester, digestOf } from "../src/core/digest.ts";
 import type { LayerEntry, LayerEntryKind } from "../src/oci/index.ts";
-import { ARCHIVE_END, tarHeader, tarPadding } from "../src/oci/layers/tar-write.ts";
+import { ARCHIVE_END, tarHeader, tarPadding } from "../src/oci/tar/write.ts";
 import { type BenchLayer, MEBIBYTE } from "./oci-images.ts";
 
 const NO_ENTRY: LayerEntry = {

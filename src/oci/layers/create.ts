@@ -24,10 +24,10 @@ import { OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from "../../core/media-type
 import { abortableStream, type SignalOptions } from "../../core/signal.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
+import { ARCHIVE_END, tarHeader, tarPadding } from "../tar/write.ts";
 import type { LayerCompression } from "./decompress.ts";
 import { joinPath } from "./directory-node.ts";
 import { entryNameBytes, entryNameText, type LayerEntry, type LayerEntryKind, shownPath } from "./entry.ts";
-import { ARCHIVE_END, tarHeader, tarPadding } from "./tar-write.ts";
 import { throughTransform } from "./through-transform.ts";
 
 /** Options of {@link createLayerFromDirectory}. */

@@ -4,9 +4,9 @@
  * @see {@link https://www.gnu.org/software/tar/manual/html_section/Sparse-Formats.html}
  * @module
  */
+import { BLOCK_BYTES, type TarHeader, tarNumber } from "../tar/header.ts";
+import { type PaxHeader, paxInteger, wholeNumber } from "../tar/pax.ts";
 import { invalidLayer } from "./limits.ts";
-import { type PaxHeader, paxInteger, wholeNumber } from "./pax.ts";
-import { BLOCK_BYTES, number, type TarHeader } from "./tar-header.ts";
 
 /** A run of bytes that the archive holds; between the runs are zeros. */
 export interface SparseRun {
@@ -28,7 +28,8 @@ export interface SparseBlock {
 
 /** The map in a GNU header of type `S`. */
 export function gnuSparseHeader({ block }: TarHeader): SparseBlock & { size: number } {
-  return { ...runsOf(block, 386, 4), more: block[482] !== 0, size: number(block, 483, 12, "sparse size") };
+  const size = tarNumber(block, { at: 483, length: 12, name: "sparse size" }, invalidLayer);
+  return { ...runsOf(block, 386, 4), more: block[482] !== 0, size };
 }
 
 /** The map in a block that follows a GNU header of type `S`. */
@@ -42,8 +43,8 @@ function runsOf(block: Buffer, at: number, count: number): { runs: SparseRun[] }
     const from = at + 24 * i;
     if (block[from] === 0) break;
     runs.push({
-      offset: number(block, from, 12, "sparse offset"),
-      length: number(block, from + 12, 12, "sparse length"),
+      offset: tarNumber(block, { at: from, length: 12, name: "sparse offset" }, invalidLayer),
+      length: tarNumber(block, { at: from + 12, length: 12, name: "sparse length" }, invalidLayer),
     });
   }
   return { runs };
@@ -63,21 +64,23 @@ export function paxSparse({ records, sparsePairs }: PaxHeader): PaxSparse | unde
   const minor = records.get("GNU.sparse.minor")?.toString("latin1");
   if (major !== undefined && `${major}.${minor}` !== "0.0" && `${major}.${minor}` !== "0.1") {
     if (`${major}.${minor}` !== "1.0") throw invalidLayer("a sparse file of an unknown format");
-    const size = paxInteger(records, "GNU.sparse.realsize");
+    const size = paxInteger(records, "GNU.sparse.realsize", invalidLayer);
     if (size === undefined) throw invalidLayer("a sparse file without size");
     return { kind: "leading", size, name };
   }
   const listed = records.get("GNU.sparse.map");
   if (listed === undefined && sparsePairs.length === 0) return undefined;
-  const size = paxInteger(records, "GNU.sparse.size") ?? paxInteger(records, "GNU.sparse.realsize");
+  const size =
+    paxInteger(records, "GNU.sparse.size", invalidLayer) ??
+    paxInteger(records, "GNU.sparse.realsize", invalidLayer);
   if (size === undefined) throw invalidLayer("a sparse file without size");
   const numbers =
     listed === undefined
-      ? sparsePairs.map((value) => wholeNumber(value, "sparse map"))
+      ? sparsePairs.map((value) => wholeNumber(value, "sparse map", invalidLayer))
       : listed
           .toString("latin1")
           .split(",")
-          .map((value) => wholeNumber(Buffer.from(value), "sparse map"));
+          .map((value) => wholeNumber(Buffer.from(value), "sparse map", invalidLayer));
   return { kind: "map", map: { size, runs: pairs(numbers) }, name };
 }
 
@@ -88,7 +91,7 @@ export function leadingMap(bytes: Buffer): { runs: SparseRun[]; length: number }
   for (let wanted = 1; numbers.length < wanted; ) {
     const end = bytes.indexOf(0x0a, at);
     if (end < 0) return undefined;
-    numbers.push(wholeNumber(bytes.subarray(at, end), "sparse map"));
+    numbers.push(wholeNumber(bytes.subarray(at, end), "sparse map", invalidLayer));
     at = end + 1;
     wanted = 1 + 2 * (numbers[0] ?? 0);
   }

@@ -4,10 +4,11 @@
  * @module
  */
 import { OciError } from "../errors.ts";
+import { extendedLink, extendedName, given, type TarExtension } from "../tar/extension.ts";
+import type { TarHeader } from "../tar/header.ts";
+import { paxInteger, paxTime } from "../tar/pax.ts";
 import { cleanEntryPath, entryNameText, type LayerEntry, type LayerEntryKind, shownPath } from "./entry.ts";
 import { invalidLayer, type ResolvedLimits, tooLarge } from "./limits.ts";
-import { type PaxHeader, paxInteger, paxTime } from "./pax.ts";
-import type { TarHeader } from "./tar-header.ts";
 
 const KINDS: Readonly<Record<string, LayerEntryKind>> = {
   "\0": "file",
@@ -25,14 +26,6 @@ const KINDS: Readonly<Record<string, LayerEntryKind>> = {
 const XATTR = "SCHILY.xattr.";
 const NO_XATTRS: ReadonlyMap<string, Uint8Array> = new Map();
 
-/** What the headers before an entry say about it. */
-export interface EntryExtension {
-  pax?: PaxHeader | undefined;
-  longName?: Buffer | undefined;
-  longLink?: Buffer | undefined;
-  bytes: number;
-}
-
 /**
  * The entry that headers describe; extended headers override the header. Its size is that of what the archive holds.
  *
@@ -40,13 +33,13 @@ export interface EntryExtension {
  */
 export function entryOf(
   header: TarHeader,
-  { pax, longName, longLink }: EntryExtension,
+  extension: TarExtension,
   sparseName: Buffer | undefined,
   limits: ResolvedLimits,
 ): LayerEntry {
-  const records = pax?.records ?? new Map<string, Buffer>();
-  const name = oneName(sparseName ?? given(records.get("path")), longName) ?? header.name;
-  const link = oneName(given(records.get("linkpath")), longLink) ?? header.linkName;
+  const records = extension.pax?.records ?? new Map<string, Buffer>();
+  const name = extendedName(extension, invalidLayer, sparseName) ?? header.name;
+  const link = extendedLink(extension, invalidLayer) ?? header.linkName;
   if (name.length > limits.maxPathBytes) throw tooLarge("bytes of a path", limits.maxPathBytes);
   if (link.length > limits.maxLinkBytes) throw tooLarge("bytes of a link", limits.maxLinkBytes);
   const path = entryNameText(name);
@@ -61,12 +54,12 @@ export function entryOf(
     path: cleanEntryPath(path),
     kind,
     mode: header.mode & 0o7777,
-    uid: owner(paxInteger(records, "uid") ?? header.uid),
-    gid: owner(paxInteger(records, "gid") ?? header.gid),
+    uid: owner(paxInteger(records, "uid", invalidLayer) ?? header.uid),
+    gid: owner(paxInteger(records, "gid", invalidLayer) ?? header.gid),
     userName: (given(records.get("uname")) ?? header.userName).toString("utf8"),
     groupName: (given(records.get("gname")) ?? header.groupName).toString("utf8"),
-    mtimeSeconds: paxTime(records, "mtime") ?? header.mtimeSeconds,
-    size: paxInteger(records, "size") ?? header.size,
+    mtimeSeconds: paxTime(records, "mtime", invalidLayer) ?? header.mtimeSeconds,
+    size: paxInteger(records, "size", invalidLayer) ?? header.size,
     target: isLink ? targetOf(kind, entryNameText(link), path) : "",
     deviceMajor: isDevice ? device(header.deviceMajor) : 0,
     deviceMinor: isDevice ? device(header.deviceMinor) : 0,
@@ -80,17 +73,6 @@ function targetOf(kind: LayerEntryKind, target: string, path: string): string {
     throw new OciError("ERR_OCI_ENTRY_REFUSED", `a symbolic link that leads nowhere: ${shownPath(path)}`);
   }
   return target;
-}
-
-/** An empty record takes away what stood before it. */
-function given(value: Buffer | undefined): Buffer | undefined {
-  return value && value.length > 0 ? value : undefined;
-}
-
-/** Programs differ in which of two long names wins: they have to be the same. */
-function oneName(pax: Buffer | undefined, gnu: Buffer | undefined): Buffer | undefined {
-  if (pax && gnu && !pax.equals(gnu)) throw invalidLayer("an entry with two different long names");
-  return pax ?? gnu;
 }
 
 /** The system takes 2^32-1 for "leave as it is". */

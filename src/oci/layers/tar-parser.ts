@@ -1,14 +1,15 @@
 /**
  * A tar archive as a sequence of events: given bytes as they arrive, without a stream for each file.
  *
- * Where programs read one archive in two ways, an archive that shows it is refused: two long names that differ, a
- * global header that would rename what follows, a block of zeros between entries.
+ * Where programs read one archive in two ways, an archive that shows it is refused: a block of zeros between entries,
+ * and what `tar/extension.ts` names.
  *
  * @module
  */
+import { extendEntry, isPending, isTarExtension, type TarExtension } from "../tar/extension.ts";
+import { BLOCK_BYTES, parseTarHeader, type TarHeader } from "../tar/header.ts";
 import { type LayerEntry, shownPath } from "./entry.ts";
 import { invalidLayer, RATIO_FREE_BYTES, type ResolvedLimits, tooLarge } from "./limits.ts";
-import { parsePax } from "./pax.ts";
 import {
   checkSparse,
   gnuSparseBlock,
@@ -18,8 +19,7 @@ import {
   type SparseMap,
   type SparseRun,
 } from "./sparse.ts";
-import { type EntryExtension, entryOf } from "./tar-entry.ts";
-import { BLOCK_BYTES, parseTarHeader, type TarHeader } from "./tar-header.ts";
+import { entryOf } from "./tar-entry.ts";
 
 /** What comes next in an archive. */
 export type TarEvent =
@@ -73,7 +73,7 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
   let held: Buffer[] = [];
   let heldBytes = 0;
   let state: State = { kind: "header", afterZeros: false };
-  let extension: EntryExtension = { bytes: 0 };
+  let extension: TarExtension = { bytes: 0 };
 
   /** So many bytes together, or nothing while they are not all there. */
   function take(length: number): Buffer | undefined {
@@ -101,7 +101,7 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
         case "header": {
           const block = take(BLOCK_BYTES);
           if (!block) return undefined;
-          const event = onHeader(parseTarHeader(block), state.afterZeros);
+          const event = onHeader(parseTarHeader(block, invalidLayer), state.afterZeros);
           if (event) return event;
           break;
         }
@@ -110,7 +110,8 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
           const body = take(padded);
           if (!body) return undefined;
           // A copy: what it says is kept until the entry has come.
-          onExtension(state.type, Buffer.from(body.subarray(0, state.length)));
+          const copy = Buffer.from(body.subarray(0, state.length));
+          extendEntry(extension, { type: state.type, body: copy }, invalidLayer);
           state = { kind: "header", afterZeros: false };
           break;
         }
@@ -146,17 +147,15 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
 
   function onHeader(header: TarHeader | undefined, afterZeros: boolean): TarEvent | undefined {
     if (!header) {
-      if (extension.bytes > 0) throw invalidLayer("an archive ends behind an extended header");
+      if (isPending(extension)) throw invalidLayer("an archive ends behind an extended header");
       state = afterZeros ? { kind: "ended" } : { kind: "header", afterZeros: true };
       return undefined;
     }
     // Programs differ in whether an archive goes on behind one block of zeros.
     if (afterZeros) throw invalidLayer("an archive goes on behind a block of zeros");
-    if (header.size < 0) throw invalidLayer("an entry of negative size");
-    if ("xgLK".includes(header.type)) {
+    if (isTarExtension(header)) {
       extension.bytes += header.size;
       if (extension.bytes > limits.maxHeaderBytes) throw tooLarge("extended header", limits.maxHeaderBytes);
-      extension.bytes = Math.max(extension.bytes, 1);
       state = { kind: "extension", type: header.type, length: header.size };
       return undefined;
     }
@@ -164,31 +163,10 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
     return onEntry(header);
   }
 
-  function onExtension(type: string, body: Buffer): void {
-    if (type === "x") {
-      if (extension.pax) throw invalidLayer("an entry with two extended headers");
-      extension.pax = parsePax(body);
-    } else if (type === "g") {
-      // Peers skip global headers, other programs apply them: harmless ones only.
-      const { records } = parsePax(body);
-      for (const key of ["path", "linkpath", "size", "GNU.sparse.major", "GNU.sparse.map"]) {
-        if (records.has(key)) throw invalidLayer(`a global header with ${key}`);
-      }
-      extension.bytes = extension.pax || extension.longName || extension.longLink ? extension.bytes : 0;
-    } else {
-      const end = body.indexOf(0);
-      const name = end < 0 ? body : body.subarray(0, end);
-      const field = type === "L" ? "longName" : "longLink";
-      if (extension[field]) throw invalidLayer("an entry with two long names");
-      extension[field] = Buffer.from(name);
-    }
-  }
-
   function onEntry(header: TarHeader): TarEvent | undefined {
-    const { pax, longName, longLink } = extension;
+    const sparse = extension.pax && paxSparse(extension.pax);
+    const entry = entryOf(header, extension, sparse?.name, limits);
     extension = { bytes: 0 };
-    const sparse = pax && paxSparse(pax);
-    const entry = entryOf(header, { pax, longName, longLink, bytes: 0 }, sparse?.name, limits);
     const length = entry.size;
     if (entry.kind !== "file") {
       // As Go reads it: such an entry has no content, whatever its size says.
@@ -309,7 +287,7 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
     },
     next,
     finish() {
-      const between = state.kind === "header" && heldBytes === 0 && extension.bytes === 0;
+      const between = state.kind === "header" && heldBytes === 0 && !isPending(extension);
       if (!between && state.kind !== "ended") throw invalidLayer("an archive ends inside an entry");
     },
   };

@@ -4,8 +4,8 @@
  * @see {@link https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06}
  * @module
  */
-import { entryNameBytes, type LayerEntry, type LayerEntryKind } from "./entry.ts";
-import { BLOCK_BYTES } from "./tar-header.ts";
+import { entryNameBytes, type LayerEntry, type LayerEntryKind } from "../layers/entry.ts";
+import { BLOCK_BYTES } from "./header.ts";
 
 const TYPES: Readonly<Record<LayerEntryKind, string>> = {
   file: "0",

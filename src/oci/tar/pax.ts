@@ -10,7 +10,7 @@
  * @see {@link https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_03}
  * @module
  */
-import { invalidLayer } from "./limits.ts";
+import type { TarFailure } from "./header.ts";
 
 /** Records by key; of several with one key the last one. */
 export type PaxRecords = ReadonlyMap<string, Buffer>;
@@ -32,31 +32,29 @@ const TEXT_KEYS: ReadonlySet<string> = new Set(["path", "linkpath", "uname", "gn
 /**
  * The records of an extended header.
  *
- * @throws {OciError} `ERR_OCI_LAYER_INVALID` for a record with a wrong length, without key or with a NUL in a name.
+ * Fails for a record with a wrong length, without key or with a NUL in a name.
  */
-export function parsePax(bytes: Buffer): PaxHeader {
+export function parsePax(bytes: Buffer, damaged: TarFailure): PaxHeader {
   const records = new Map<string, Buffer>();
   const sparsePairs: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(SPACE, at);
     const digits = space < 0 ? "" : bytes.toString("latin1", at, space);
-    if (!/^[1-9][0-9]{0,8}$/.test(digits))
-      throw invalidLayer("an extended header has a record without length");
+    if (!/^[1-9][0-9]{0,8}$/.test(digits)) throw damaged("an extended header has a record without length");
     const end = at + Number(digits);
     if (end > bytes.length || end <= space + 1 || bytes[end - 1] !== NEWLINE) {
-      throw invalidLayer("an extended header has a record of a wrong length");
+      throw damaged("an extended header has a record of a wrong length");
     }
     const equals = bytes.indexOf(EQUALS, space + 1);
-    if (equals <= space + 1 || equals >= end)
-      throw invalidLayer("an extended header has a record without key");
+    if (equals <= space + 1 || equals >= end) throw damaged("an extended header has a record without key");
     const key = bytes.toString("utf8", space + 1, equals);
     const value = bytes.subarray(equals + 1, end - 1);
     if (key.includes("\0") || (TEXT_KEYS.has(key) && value.includes(0))) {
-      throw invalidLayer(`an extended header has a NUL in ${JSON.stringify(key.slice(0, 64))}`);
+      throw damaged(`an extended header has a NUL in ${JSON.stringify(key.slice(0, 64))}`);
     }
     if (key === "GNU.sparse.offset" || key === "GNU.sparse.numbytes") {
       if ((key === "GNU.sparse.offset") !== (sparsePairs.length % 2 === 0)) {
-        throw invalidLayer("an extended header has a sparse map out of order");
+        throw damaged("an extended header has a sparse map out of order");
       }
       sparsePairs.push(value);
     }
@@ -68,29 +66,29 @@ export function parsePax(bytes: Buffer): PaxHeader {
 }
 
 /** A whole number from 0 to 2^53-1 of a record; an empty or absent value gives nothing. */
-export function paxInteger(records: PaxRecords, key: string): number | undefined {
+export function paxInteger(records: PaxRecords, key: string, damaged: TarFailure): number | undefined {
   const value = records.get(key);
   if (value === undefined || value.length === 0) return undefined;
-  return wholeNumber(value, key);
+  return wholeNumber(value, key, damaged);
 }
 
 /** A whole number in decimal. */
-export function wholeNumber(value: Buffer, what: string): number {
+export function wholeNumber(value: Buffer, what: string, damaged: TarFailure): number {
   const text = value.toString("latin1");
   const number = Number(text);
   if (!/^[0-9]{1,20}$/.test(text) || !Number.isSafeInteger(number)) {
-    throw invalidLayer(`an extended header has no number as ${what}: ${JSON.stringify(text.slice(0, 32))}`);
+    throw damaged(`an extended header has no number as ${what}: ${JSON.stringify(text.slice(0, 32))}`);
   }
   return number;
 }
 
 /** Seconds with a fraction of a record; an empty or absent value gives nothing. */
-export function paxTime(records: PaxRecords, key: string): number | undefined {
+export function paxTime(records: PaxRecords, key: string, damaged: TarFailure): number | undefined {
   const value = records.get(key);
   if (value === undefined || value.length === 0) return undefined;
   const text = value.toString("latin1");
   if (!/^-?[0-9]{1,15}(?:\.[0-9]*)?$/.test(text)) {
-    throw invalidLayer(`an extended header has no time as ${key}: ${JSON.stringify(text.slice(0, 32))}`);
+    throw damaged(`an extended header has no time as ${key}: ${JSON.stringify(text.slice(0, 32))}`);
   }
   return Number(text);
 }

@@ -4,10 +4,13 @@
  * @see {@link https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06}
  * @module
  */
-import { invalidLayer } from "./limits.ts";
+import type { OciError } from "../errors.ts";
 
 /** Length in bytes of a header, and what content is filled up to. */
 export const BLOCK_BYTES = 512;
+
+/** Makes the error of a damaged archive: layers and archives of images have codes of their own. */
+export type TarFailure = (what: string) => OciError;
 
 /** Fields of a header, before extended headers are applied. */
 export interface TarHeader {
@@ -16,6 +19,7 @@ export interface TarHeader {
   mode: number;
   uid: number;
   gid: number;
+  /** Not below 0. */
   size: number;
   mtimeSeconds: number;
   /** Type flag as a character, `"\0"` for an old file. */
@@ -30,19 +34,35 @@ export interface TarHeader {
   block: Buffer;
 }
 
+/** Where a number stands in a block, and what it is called in an error. */
+export interface TarField {
+  at: number;
+  length: number;
+  name: string;
+}
+
+const MODE: TarField = { at: 100, length: 8, name: "mode" };
+const UID: TarField = { at: 108, length: 8, name: "uid" };
+const GID: TarField = { at: 116, length: 8, name: "gid" };
+const SIZE: TarField = { at: 124, length: 12, name: "size" };
+const MTIME: TarField = { at: 136, length: 12, name: "mtime" };
+const CHECKSUM: TarField = { at: 148, length: 8, name: "checksum" };
+const DEVICE_MAJOR: TarField = { at: 329, length: 8, name: "device" };
+const DEVICE_MINOR: TarField = { at: 337, length: 8, name: "device" };
+
 /**
  * The fields of a header block; nothing for a block of zeros, which ends an archive.
  *
- * @throws {OciError} `ERR_OCI_LAYER_INVALID` for a wrong checksum or a field that is no number.
+ * Fails for a wrong checksum, a field that is no number and a negative size.
  */
-export function parseTarHeader(block: Buffer): TarHeader | undefined {
+export function parseTarHeader(block: Buffer, damaged: TarFailure): TarHeader | undefined {
   const sum = sumOf(block);
   if (sum === 0) return undefined;
-  const stated = octal(block, 148, 8, "checksum");
+  const stated = octal(block, CHECKSUM, damaged);
   // The field itself counts as blanks. Some old programs summed the bytes as signed ones.
   const counted = sum - sumOf(block.subarray(148, 156)) + 8 * 0x20;
   if (stated !== counted && stated !== counted - 256 * highBytes(block)) {
-    throw invalidLayer("no tar archive: a header has a wrong checksum");
+    throw damaged("no tar archive: a header has a wrong checksum");
   }
   const magic = block.toString("latin1", 257, 265);
   const ustar = magic.startsWith("ustar\0");
@@ -52,19 +72,21 @@ export function parseTarHeader(block: Buffer): TarHeader | undefined {
   const prefixBytes = block.toString("latin1", 508, 512) === "tar\0" ? 131 : 155;
   const prefix = ustar ? text(block, 345, prefixBytes) : EMPTY;
   const name = text(block, 0, 100);
+  const size = tarNumber(block, SIZE, damaged);
+  if (size < 0) throw damaged("an entry of negative size");
   return {
     name: prefix.length > 0 ? Buffer.concat([prefix, SLASH, name]) : name,
-    mode: number(block, 100, 8, "mode"),
-    uid: number(block, 108, 8, "uid"),
-    gid: number(block, 116, 8, "gid"),
-    size: number(block, 124, 12, "size"),
-    mtimeSeconds: number(block, 136, 12, "mtime"),
+    mode: tarNumber(block, MODE, damaged),
+    uid: tarNumber(block, UID, damaged),
+    gid: tarNumber(block, GID, damaged),
+    size,
+    mtimeSeconds: tarNumber(block, MTIME, damaged),
     type: String.fromCharCode(block[156] ?? 0),
     linkName: text(block, 157, 100),
     userName: known ? text(block, 265, 32) : EMPTY,
     groupName: known ? text(block, 297, 32) : EMPTY,
-    deviceMajor: known ? number(block, 329, 8, "device") : 0,
-    deviceMinor: known ? number(block, 337, 8, "device") : 0,
+    deviceMajor: known ? tarNumber(block, DEVICE_MAJOR, damaged) : 0,
+    deviceMinor: known ? tarNumber(block, DEVICE_MINOR, damaged) : 0,
     gnu,
     block,
   };
@@ -95,11 +117,13 @@ function text(block: Buffer, at: number, length: number): Buffer {
 }
 
 /** A number in octal, or in base 256 where the first bit is set. */
-export function number(block: Buffer, at: number, length: number, what: string): number {
-  return ((block[at] ?? 0) & 0x80) === 0 ? octal(block, at, length, what) : base256(block, at, length, what);
+export function tarNumber(block: Buffer, field: TarField, damaged: TarFailure): number {
+  return ((block[field.at] ?? 0) & 0x80) === 0
+    ? octal(block, field, damaged)
+    : base256(block, field, damaged);
 }
 
-function octal(block: Buffer, at: number, length: number, what: string): number {
+function octal(block: Buffer, { at, length, name }: TarField, damaged: TarFailure): number {
   let from = at;
   let to = at + length;
   // Blanks and NULs stand before and behind the digits, by program.
@@ -110,7 +134,7 @@ function octal(block: Buffer, at: number, length: number, what: string): number 
     const digit = (block[from] ?? 0) - 0x30;
     if (digit >= 0 && digit < 8) value = value * 8 + digit;
     else if (block[from] === 0) return value;
-    else throw invalidLayer(`no tar archive: a header has no number as ${what}`);
+    else throw damaged(`no tar archive: a header has no number as ${name}`);
   }
   return value;
 }
@@ -119,12 +143,12 @@ function isBlank(byte: number | undefined): boolean {
   return byte === 0 || byte === 0x20;
 }
 
-function base256(block: Buffer, at: number, length: number, what: string): number {
+function base256(block: Buffer, { at, length, name }: TarField, damaged: TarFailure): number {
   const negative = ((block[at] ?? 0) & 0x40) !== 0;
   let value = BigInt((block[at] ?? 0) & 0x7f);
   for (let i = at + 1; i < at + length; i++) value = (value << 8n) | BigInt(block[i] ?? 0);
   if (negative) value -= 1n << BigInt(8 * length - 1);
   const result = Number(value);
-  if (!Number.isSafeInteger(result)) throw invalidLayer(`a header has a number out of range as ${what}`);
+  if (!Number.isSafeInteger(result)) throw damaged(`a header has a number out of range as ${name}`);
   return result;
 }

@@ -1,0 +1,79 @@
+/**
+ * The headers that stand before an entry of a tar archive and say what its own header has no room for: those of pax,
+ * and the long names of GNU tar.
+ *
+ * Where programs read one archive in two ways, an archive that shows it is refused: two long names that differ, two
+ * headers of a kind, a global header that would rename what follows.
+ *
+ * @module
+ */
+import type { TarFailure, TarHeader } from "./header.ts";
+import { type PaxHeader, parsePax } from "./pax.ts";
+
+/** What the headers before an entry say about it. */
+export interface TarExtension {
+  pax?: PaxHeader | undefined;
+  longName?: Buffer | undefined;
+  longLink?: Buffer | undefined;
+  /** Length of their contents together. */
+  bytes: number;
+}
+
+/** Whether a header of this type is about the entry that follows, or about all of them. */
+export function isTarExtension({ type }: TarHeader): boolean {
+  return "xgLK".includes(type);
+}
+
+/** Whether an entry has to follow. */
+export function isPending({ pax, longName, longLink }: TarExtension): boolean {
+  return pax !== undefined || longName !== undefined || longLink !== undefined;
+}
+
+/** Adds the content of one such header to what is known about the next entry. */
+export function extendEntry(
+  extension: TarExtension,
+  { type, body }: { type: string; body: Buffer },
+  damaged: TarFailure,
+): void {
+  if (type === "x") {
+    if (extension.pax) throw damaged("an entry with two extended headers");
+    extension.pax = parsePax(body, damaged);
+  } else if (type === "g") {
+    // Peers skip global headers, other programs apply them: harmless ones only.
+    const { records } = parsePax(body, damaged);
+    for (const key of ["path", "linkpath", "size", "GNU.sparse.major", "GNU.sparse.map"]) {
+      if (records.has(key)) throw damaged(`a global header with ${key}`);
+    }
+    if (!isPending(extension)) extension.bytes = 0;
+  } else {
+    const end = body.indexOf(0);
+    const field = type === "L" ? "longName" : "longLink";
+    if (extension[field]) throw damaged("an entry with two long names");
+    extension[field] = Buffer.from(end < 0 ? body : body.subarray(0, end));
+  }
+}
+
+/** The name that extended headers give an entry, or nothing where its own header has it. */
+export function extendedName(
+  { pax, longName }: TarExtension,
+  damaged: TarFailure,
+  sparseName?: Buffer,
+): Buffer | undefined {
+  return oneName(sparseName ?? given(pax?.records.get("path")), longName, damaged);
+}
+
+/** The target of a link that extended headers give, or nothing where the header of the link has it. */
+export function extendedLink({ pax, longLink }: TarExtension, damaged: TarFailure): Buffer | undefined {
+  return oneName(given(pax?.records.get("linkpath")), longLink, damaged);
+}
+
+/** The value of a record; an empty one takes away what stood before it. */
+export function given(value: Buffer | undefined): Buffer | undefined {
+  return value && value.length > 0 ? value : undefined;
+}
+
+/** Programs differ in which of two long names wins: they have to be the same. */
+function oneName(pax: Buffer | undefined, gnu: Buffer | undefined, damaged: TarFailure): Buffer | undefined {
+  if (pax && gnu && !pax.equals(gnu)) throw damaged("an entry with two different long names");
+  return pax ?? gnu;
+}
