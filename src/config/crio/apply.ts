@@ -83,66 +83,53 @@ function applyTable(applied: Applied, name: keyof typeof TABLE_KEYS, at: TomlPat
       setValue(applied, name, keys, key, path, value);
       continue;
     }
+    const kind = key === "runtimes" ? key : "workloads";
     for (const [entry, each] of Object.entries(tableAt(applied.document, value, path))) {
-      const entryPath = [...path, entry];
-      const put = key === "runtimes" ? putHandler : putWorkload;
-      put(applied, entry, entryPath, tableAt(applied.document, each, entryPath));
+      putNamed(applied, kind, entry, [...path, entry], each);
     }
   }
 }
 
-function putHandler(
-  applied: Applied,
-  name: string,
-  at: TomlPath,
-  given: Readonly<Record<string, unknown>>,
-): void {
-  const { state, document } = applied;
-  const table = emptyTable(HANDLER_KEYS);
-  fill(applied, table, HANDLER_KEYS, given, at, "crio.runtime.runtimes.*");
-  putNamed(state, state.runtimes, `crio.runtime.runtimes.${name}`, name, {
-    table,
-    origin: originOf(document, at),
-  });
-}
-
-function putWorkload(
-  applied: Applied,
-  name: string,
-  at: TomlPath,
-  given: Readonly<Record<string, unknown>>,
-): void {
-  const { state, document } = applied;
-  const table = emptyTable(WORKLOAD_KEYS);
-  const resources: MutableTable = new Map();
-  for (const { name: key, path, value } of members(applied, given, at, [
-    ...Object.keys(WORKLOAD_KEYS),
-    "resources",
-  ])) {
-    if (key === "resources") fill(applied, resources, RESOURCE_KEYS, tableAt(document, value, path), path);
-    else setKey(applied, table, WORKLOAD_KEYS, key, path, value);
-  }
-  putNamed(state, state.workloads, `crio.runtime.workloads.${name}`, name, {
-    table,
-    resources,
-    origin: originOf(document, at),
-  });
-}
-
+/** A handler or a workload, in the place of the whole that was there before it. */
 function putNamed(
-  state: CrioState,
-  tables: Map<string, NamedTable>,
-  key: string,
+  applied: Applied,
+  kind: "runtimes" | "workloads",
   name: string,
-  next: NamedTable & { origin: Origin },
+  at: TomlPath,
+  given: unknown,
 ): void {
-  const previous = tables.get(name);
+  const { state, document } = applied;
+  const next = namedTable(applied, kind, at, tableAt(document, given, at));
+  const previous = state[kind].get(name);
   const lost = previous ? lostKeys(previous, next) : [];
   if (previous && lost.length > 0) {
     const replaced = previous.origin ? { replaced: previous.origin } : {};
+    const key = `crio.runtime.${kind}.${name}`;
     state.warnings.push({ code: "replaced-table", key, origin: next.origin, ...replaced, lost });
   }
-  tables.set(name, next);
+  state[kind].set(name, next);
+}
+
+function namedTable(
+  applied: Applied,
+  kind: "runtimes" | "workloads",
+  at: TomlPath,
+  given: Readonly<Record<string, unknown>>,
+): NamedTable & { origin: Origin } {
+  const { document } = applied;
+  const origin = originOf(document, at);
+  const keys = kind === "runtimes" ? HANDLER_KEYS : WORKLOAD_KEYS;
+  const table = emptyTable(keys);
+  if (kind === "runtimes") {
+    fill(applied, table, keys, given, at, "crio.runtime.runtimes.*");
+    return { table, origin };
+  }
+  const resources: MutableTable = new Map();
+  for (const { name, path, value } of members(applied, given, at, [...Object.keys(keys), "resources"])) {
+    if (name === "resources") fill(applied, resources, RESOURCE_KEYS, tableAt(document, value, path), path);
+    else setKey(applied, table, keys, name, path, value);
+  }
+  return { table, resources, origin };
 }
 
 /** Keys that the former table set to something, and that the next one leaves out. */
