@@ -4,14 +4,13 @@
  * @module
  */
 import { OciError } from "../errors.ts";
-import { extendedLink, extendedName, given, type TarExtension } from "../tar/extension.ts";
+import { extendedEntry, given, type TarExtension } from "../tar/extension.ts";
 import type { TarHeader } from "../tar/header.ts";
 import { paxInteger, paxTime } from "../tar/pax.ts";
 import { cleanEntryPath, entryNameText, type LayerEntry, type LayerEntryKind, shownPath } from "./entry.ts";
 import { invalidLayer, type ResolvedLimits, tooLarge } from "./limits.ts";
 
 const KINDS: Readonly<Record<string, LayerEntryKind>> = {
-  "\0": "file",
   "0": "file",
   "1": "link",
   "2": "symlink",
@@ -19,7 +18,6 @@ const KINDS: Readonly<Record<string, LayerEntryKind>> = {
   "4": "block-device",
   "5": "directory",
   "6": "fifo",
-  "7": "file",
   S: "file",
 };
 
@@ -38,12 +36,11 @@ export function entryOf(
   limits: ResolvedLimits,
 ): LayerEntry {
   const records = extension.pax?.records ?? new Map<string, Buffer>();
-  const name = extendedName(extension, invalidLayer, sparseName) ?? header.name;
-  const link = extendedLink(extension, invalidLayer) ?? header.linkName;
+  const { name, link, type, contentBytes } = extendedEntry(header, extension, invalidLayer, sparseName);
   if (name.length > limits.maxPathBytes) throw tooLarge("bytes of a path", limits.maxPathBytes);
   if (link.length > limits.maxLinkBytes) throw tooLarge("bytes of a link", limits.maxLinkBytes);
   const path = entryNameText(name);
-  const kind = header.type === "\0" && path.endsWith("/") ? "directory" : KINDS[header.type];
+  const kind = KINDS[type];
   if (kind === undefined) {
     const message = `unhandled tar header type ${JSON.stringify(header.type)} of ${shownPath(path)}`;
     throw new OciError("ERR_OCI_ENTRY_REFUSED", message);
@@ -59,7 +56,7 @@ export function entryOf(
     userName: (given(records.get("uname")) ?? header.userName).toString("utf8"),
     groupName: (given(records.get("gname")) ?? header.groupName).toString("utf8"),
     mtimeSeconds: paxTime(records, "mtime", invalidLayer) ?? header.mtimeSeconds,
-    size: paxInteger(records, "size", invalidLayer) ?? header.size,
+    size: contentBytes,
     target: isLink ? targetOf(kind, entryNameText(link), path) : "",
     deviceMajor: isDevice ? device(header.deviceMajor) : 0,
     deviceMinor: isDevice ? device(header.deviceMinor) : 0,

@@ -7,7 +7,7 @@
  * @module
  */
 import { extendEntry, isPending, isTarExtension, type TarExtension } from "../tar/extension.ts";
-import { BLOCK_BYTES, parseTarHeader, type TarHeader } from "../tar/header.ts";
+import { BLOCK_BYTES, paddingOf, parseTarHeader, type TarHeader } from "../tar/header.ts";
 import { type LayerEntry, shownPath } from "./entry.ts";
 import { invalidLayer, RATIO_FREE_BYTES, type ResolvedLimits, tooLarge } from "./limits.ts";
 import {
@@ -106,7 +106,7 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
           break;
         }
         case "extension": {
-          const padded = padTo(state.length);
+          const padded = state.length + paddingOf(state.length);
           const body = take(padded);
           if (!body) return undefined;
           // A copy: what it says is kept until the entry has come.
@@ -169,8 +169,6 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
     extension = { bytes: 0 };
     const length = entry.size;
     if (entry.kind !== "file") {
-      // As Go reads it: such an entry has no content, whatever its size says.
-      entry.size = 0;
       state = { kind: "header", afterZeros: false };
       return { kind: "entry", entry };
     }
@@ -193,7 +191,7 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
       state = { kind: "sparse-block", entry, runs, length };
       return undefined;
     }
-    state = { kind: "content", left: length, padding: padTo(length) - length, sparse: undefined };
+    state = { kind: "content", left: length, padding: paddingOf(length), sparse: undefined };
     return { kind: "entry", entry };
   }
 
@@ -204,7 +202,7 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
     state = {
       kind: "content",
       left: length,
-      padding: padTo(length) - length,
+      padding: paddingOf(length),
       sparse: { map, run: 0, at: 0 },
     };
     return { kind: "entry", entry };
@@ -218,10 +216,10 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
       held = [];
       heldBytes = 0;
       const event = beginSparse(entry, lead.runs, length - lead.length);
-      if (state.kind === "content") state.padding = padTo(length) - length;
+      if (state.kind === "content") state.padding = paddingOf(length);
       return event;
     }
-    if (bytes.length >= Math.min(limits.maxHeaderBytes, padTo(length))) {
+    if (bytes.length >= Math.min(limits.maxHeaderBytes, length + paddingOf(length))) {
       throw invalidLayer("a sparse file with a wrong map");
     }
     // One block more; kept in `held` until the map is whole.
@@ -291,8 +289,4 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
       if (!between && state.kind !== "ended") throw invalidLayer("an archive ends inside an entry");
     },
   };
-}
-
-function padTo(length: number): number {
-  return Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES;
 }

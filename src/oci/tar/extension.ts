@@ -8,7 +8,7 @@
  * @module
  */
 import type { TarFailure, TarHeader } from "./header.ts";
-import { type PaxHeader, parsePax } from "./pax.ts";
+import { type PaxHeader, parsePax, paxInteger } from "./pax.ts";
 
 /** What the headers before an entry say about it. */
 export interface TarExtension {
@@ -53,19 +53,45 @@ export function extendEntry(
   }
 }
 
-/** The name that extended headers give an entry, or nothing where its own header has it. */
-export function extendedName(
-  { pax, longName }: TarExtension,
-  damaged: TarFailure,
-  sparseName?: Buffer,
-): Buffer | undefined {
-  return oneName(sparseName ?? given(pax?.records.get("path")), longName, damaged);
+/** What header and extended headers together say an entry is. */
+export interface ExtendedEntry {
+  name: Buffer;
+  /** Target of a link. */
+  link: Buffer;
+  /** Type flag: `"0"` for a file and `"5"` for a directory, however old the archive is. */
+  type: string;
+  /** How many bytes of content stand behind the header. */
+  contentBytes: number;
 }
 
-/** The target of a link that extended headers give, or nothing where the header of the link has it. */
-export function extendedLink({ pax, longLink }: TarExtension, damaged: TarFailure): Buffer | undefined {
-  return oneName(given(pax?.records.get("linkpath")), longLink, damaged);
+/**
+ * Takes header and extended headers together.
+ *
+ * Links, devices and directories have no content whatever their size says, as for Go's archive/tar.
+ *
+ * @param sparseName The name by which a sparse file's own records replace that of the others.
+ */
+export function extendedEntry(
+  header: TarHeader,
+  { pax, longName, longLink }: TarExtension,
+  damaged: TarFailure,
+  sparseName?: Buffer,
+): ExtendedEntry {
+  const records = pax?.records;
+  const name = oneName(sparseName ?? given(records?.get("path")), longName, damaged) ?? header.name;
+  const link = oneName(given(records?.get("linkpath")), longLink, damaged) ?? header.linkName;
+  const type = typeOf(header, name);
+  const size = (records && paxInteger(records, "size", damaged)) ?? header.size;
+  return { name, link, type, contentBytes: "123456".includes(type) ? 0 : size };
 }
+
+/** Before ustar a directory was a file with a slash at the end of its name. */
+function typeOf({ type }: TarHeader, name: Buffer): string {
+  if (type === "\0") return name.at(-1) === SLASH ? "5" : "0";
+  return type === "7" ? "0" : type;
+}
+
+const SLASH = 0x2f;
 
 /** The value of a record; an empty one takes away what stood before it. */
 export function given(value: Buffer | undefined): Buffer | undefined {

@@ -9,6 +9,11 @@ import type { OciError } from "../errors.ts";
 /** Length in bytes of a header, and what content is filled up to. */
 export const BLOCK_BYTES = 512;
 
+/** How many bytes fill up content of this length to whole blocks. */
+export function paddingOf(length: number): number {
+  return (BLOCK_BYTES - (length % BLOCK_BYTES)) % BLOCK_BYTES;
+}
+
 /** Makes the error of a damaged archive: layers and archives of images have codes of their own. */
 export type TarFailure = (what: string) => OciError;
 
@@ -30,6 +35,8 @@ export interface TarHeader {
   deviceMajor: number;
   deviceMinor: number;
   gnu: boolean;
+  /** Whether the checksum is right only as a sum of signed bytes. */
+  signedSum: boolean;
   /** The block itself. */
   block: Buffer;
 }
@@ -88,6 +95,7 @@ export function parseTarHeader(block: Buffer, damaged: TarFailure): TarHeader | 
     deviceMajor: known ? tarNumber(block, DEVICE_MAJOR, damaged) : 0,
     deviceMinor: known ? tarNumber(block, DEVICE_MINOR, damaged) : 0,
     gnu,
+    signedSum: stated !== counted,
     block,
   };
 }

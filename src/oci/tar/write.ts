@@ -5,7 +5,7 @@
  * @module
  */
 import { entryNameBytes, type LayerEntry, type LayerEntryKind } from "../layers/entry.ts";
-import { BLOCK_BYTES } from "./header.ts";
+import { BLOCK_BYTES, paddingOf } from "./header.ts";
 
 const TYPES: Readonly<Record<LayerEntryKind, string>> = {
   file: "0",
@@ -22,7 +22,7 @@ export const ARCHIVE_END: Uint8Array = new Uint8Array(2 * BLOCK_BYTES);
 
 /** Bytes that fill up content of this length to whole blocks. */
 export function tarPadding(length: number): Uint8Array {
-  return new Uint8Array((BLOCK_BYTES - (length % BLOCK_BYTES)) % BLOCK_BYTES);
+  return new Uint8Array(paddingOf(length));
 }
 
 /**
