@@ -26,13 +26,7 @@ import {
   withoutEntries,
   withUnnamedEntry,
 } from "../../src/oci/stores/layout-index.ts";
-import {
-  formatTarHeader,
-  readLongName,
-  readPaxRecords,
-  readTarHeader,
-} from "../../src/oci/stores/tar-header.ts";
-import { archive, entryBytes, paxRecord } from "../unit/oci/layers/archive.ts";
+import { archive } from "../unit/oci/layers/archive.ts";
 import { property } from "./runs.ts";
 
 const MAX = 1_000_000;
@@ -224,89 +218,6 @@ test("the diff ids of a config are digests, or it is refused with a code", () =>
     fc.property(anyBytes(config), (bytes) => {
       for (const id of attempt(() => readDiffIds(bytes, MAX)) ?? [])
         assert.match(id, /^[a-z0-9]+:[0-9a-f]+$/);
-    }),
-    property,
-  );
-});
-
-const block = fc.record({
-  name: fc.string({ maxLength: 90 }).map((text) => Buffer.from(text.replaceAll("\0", "")).subarray(0, 100)),
-  size: fc.integer({ min: 0, max: 2 ** 40 }),
-  type: fc.constantFrom("0", "1", "2", "5", "x", "g", "L", "K", "S", "7"),
-  link: fc.stringMatching(/^[a-z/.]{0,99}$/),
-  format: fc.constantFrom("ustar" as const, "gnu" as const, "v7" as const),
-});
-
-test("any block is a header with a sane size, no header, or a problem", () => {
-  const valid = block.map((each) => entryBytes({ ...each, content: "" }).subarray(0, 512));
-  const blocks = fc.oneof(
-    mutated(valid)
-      .filter((bytes) => bytes.length >= 512)
-      .map((bytes) => bytes.subarray(0, 512)),
-    fc.uint8Array({ minLength: 512, maxLength: 512 }),
-    fc.constant(new Uint8Array(512)),
-  );
-  fc.assert(
-    fc.property(blocks, (bytes) => {
-      const header = readTarHeader(bytes);
-      if (header === undefined) assert.ok(bytes.every((byte) => byte === 0));
-      else if (!("problem" in header)) assert.ok(Number.isSafeInteger(header.size) && header.size >= 0);
-    }),
-    property,
-  );
-  fc.assert(
-    fc.property(block, (each) => {
-      const header = readTarHeader(entryBytes({ ...each, content: "" }).subarray(0, 512));
-      assert.ok(header && !("problem" in header));
-      const { name, size, type, link } = each;
-      const expected = { name: name.toString(), size, type: type === "7" ? "0" : type, link };
-      assert.deepEqual(header, expected);
-    }),
-    property,
-  );
-});
-
-test("headers that are written are read as they were meant, whatever length name and size have", () => {
-  const path = fc
-    .string({ unit: "grapheme", minLength: 1, maxLength: 300 })
-    .filter((text) => !text.includes("\0"));
-  fc.assert(
-    fc.property(path, fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }), (name, length) => {
-      const size = name.endsWith("/") ? 0 : length;
-      const bytes = formatTarHeader(name, size);
-      assert.equal(bytes.byteLength % 512, 0);
-      let header = readTarHeader(bytes.subarray(0, 512));
-      assert.ok(header && !("problem" in header));
-      let records = new Map<string, string>();
-      if (header.type === "x") {
-        records = readPaxRecords(bytes.subarray(512, 512 + header.size)) ?? records;
-        header = readTarHeader(bytes.subarray(bytes.byteLength - 512));
-        assert.ok(header && !("problem" in header));
-      }
-      assert.equal(records.get("path") ?? header.name, name);
-      assert.equal(Number(records.get("size") ?? header.size), size);
-      assert.equal(header.type, name.endsWith("/") ? "5" : "0");
-    }),
-    property,
-  );
-});
-
-test("pax records are read as they were written; anything else is none", () => {
-  const key = fc.stringMatching(/^[A-Za-z.]{1,20}$/);
-  const records = fc.dictionary(key, fc.string({ unit: "grapheme" }));
-  const written = (each: Record<string, string>) =>
-    Buffer.concat(Object.entries(each).map(([name, value]) => paxRecord(name, value)));
-  fc.assert(
-    fc.property(records, (each) => {
-      assert.deepEqual(Object.fromEntries(readPaxRecords(written(each)) ?? []), { ...each });
-    }),
-    property,
-  );
-  fc.assert(
-    fc.property(anyBytes(records.map(written)), (bytes) => {
-      const read = readPaxRecords(bytes);
-      assert.ok(read === undefined || read instanceof Map);
-      assert.ok(!readLongName(bytes).includes("\0"));
     }),
     property,
   );

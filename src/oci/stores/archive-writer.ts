@@ -14,6 +14,7 @@ import { familiarReference, formatReference, parseReference, withDefaultTag } fr
 import { abortableStream, type SignalOptions } from "../../core/signal.ts";
 import { type Descriptor, embeddedContent } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
+import { BLOCK_BYTES, paddingOf } from "../tar/header.ts";
 import { type CopyGraph, readGraph } from "./copy-graph.ts";
 import type { CopyCandidate, CopyImageOptions, CopySource } from "./copy-options.ts";
 import { assertAllowed, graphContext, readRoot } from "./copy-root.ts";
@@ -26,7 +27,7 @@ import {
   LAYOUT_VERSION,
   REF_NAME_ANNOTATION,
 } from "./layout-index.ts";
-import { formatTarHeader, paddingOf, TAR_BLOCK } from "./tar-header.ts";
+import { formatTarHeader } from "./tar-header.ts";
 import { writeAll } from "./verified-file.ts";
 
 /** One image of an archive. */
@@ -232,7 +233,7 @@ async function* layoutFiles(
     else yield* verifyStream(source.fetch(blob, { signal }), blob, { signal });
     yield Buffer.alloc(paddingOf(blob.size));
   }
-  yield Buffer.alloc(2 * TAR_BLOCK);
+  yield Buffer.alloc(2 * BLOCK_BYTES);
 }
 
 function* file(path: string, content: string | Uint8Array): Generator<Uint8Array, void> {

@@ -11,8 +11,16 @@ import { CoreError } from "../../core/errors.ts";
 import type { SignalOptions } from "../../core/signal.ts";
 import { OciError, type OciErrorCode } from "../errors.ts";
 import { compressionOf, inflate } from "../layers/decompress.ts";
+import { entryNameText, shownPath } from "../layers/entry.ts";
+import {
+  extendEntry,
+  extendedEntry,
+  isPending,
+  isTarExtension,
+  type TarExtension,
+} from "../tar/extension.ts";
+import { BLOCK_BYTES, paddingOf, parseTarHeader } from "../tar/header.ts";
 import { fileError, temporaryPath, withFileErrors } from "./files.ts";
-import { paddingOf, readLongName, readPaxRecords, readTarHeader, TAR_BLOCK } from "./tar-header.ts";
 import { readRange, writeAll } from "./verified-file.ts";
 
 /** Options of archives that are read. */
@@ -151,62 +159,54 @@ async function scan(
   const { size: end } = await handle.stat();
   const damaged = (what: string): OciError => new OciError(code, `${path}: ${what}`);
   const entries = new Map<string, Found[]>();
-  let extension: { path?: string; link?: string; size?: number } = {};
+  let extension: TarExtension = { bytes: 0 };
+  let afterZeros = false;
   let count = 0;
-  for (let at = 0; ; ) {
+  for (let at = 0; at === 0 || at < end; ) {
     signal?.throwIfAborted();
-    if (at === end && at > 0) break;
-    if (at + TAR_BLOCK > end) throw damaged(at === 0 ? "no tar archive" : "cut off within a header");
-    const header = readTarHeader(await readExactly(handle, at, TAR_BLOCK, damaged));
-    if (header === undefined) break;
-    if ("problem" in header) throw damaged(at === 0 ? "no tar archive" : header.problem);
-    if (++count > maxEntries)
-      throw new CoreError("ERR_TOO_LARGE", `${path}: more than ${maxEntries} entries`);
-    const { type } = header;
-    const isExtension = "xgLK".includes(type);
-    const size = isExtension ? header.size : type === "0" ? (extension.size ?? header.size) : header.size;
-    const offset = at + TAR_BLOCK;
-    if (offset + size > end) throw damaged(`cut off within ${JSON.stringify(header.name.slice(0, 160))}`);
-    at = offset + size + paddingOf(size);
-    if (isExtension) {
-      if (size > MAX_EXTENSION_BYTES) throw damaged("an extended header that is too large");
-      if (type === "g") continue;
-      const content = await readExactly(handle, offset, size, damaged);
-      extension = { ...extension, ...readExtension(type, content, damaged) };
+    if (at + BLOCK_BYTES > end) throw damaged(at === 0 ? "no tar archive" : "cut off within a header");
+    const header = parseTarHeader(await readExactly(handle, at, BLOCK_BYTES, damaged), damaged);
+    const offset = at + BLOCK_BYTES;
+    if (!header) {
+      if (afterZeros) break;
+      afterZeros = true;
+      at = offset;
       continue;
     }
-    const name = cleanName(extension.path ?? header.name);
-    const link = extension.link ?? header.link;
-    extension = {};
-    if (type === "S") throw damaged("a sparse file");
+    // Programs differ in whether an archive goes on behind one block of zeros.
+    if (afterZeros) throw damaged("an archive goes on behind a block of zeros");
+    // Programs that summed so are older than archives of images.
+    if (header.signedSum) throw damaged("a header with a wrong checksum");
+    if (++count > maxEntries) {
+      throw new CoreError("ERR_TOO_LARGE", `${path}: more than ${maxEntries} entries`);
+    }
+    const entry = isTarExtension(header) ? undefined : extendedEntry(header, extension, damaged);
+    const size = entry?.contentBytes ?? header.size;
+    at = offset + size + paddingOf(size);
+    if (at > end) throw damaged(`cut off within ${shownPath(entryNameText(header.name))}`);
+    if (!entry) {
+      extension.bytes += size;
+      if (extension.bytes > MAX_EXTENSION_BYTES) throw damaged("an extended header that is too large");
+      const body = await readExactly(handle, offset, size, damaged);
+      extendEntry(extension, { type: header.type, body }, damaged);
+      continue;
+    }
+    if (entry.type === "S" || isSparse(extension)) throw damaged("a sparse file");
+    extension = { bytes: 0 };
+    const name = cleanName(entryNameText(entry.name));
     if (name === undefined) continue;
-    const found = toFound(type, name, link, { offset, size });
+    const found = toFound(entry.type, name, entryNameText(entry.link), { offset, size });
     const same = entries.get(name);
     if (same) same.push(found);
     else entries.set(name, [found]);
   }
+  if (isPending(extension)) throw damaged("an archive ends behind an extended header");
   return entries;
 }
 
-function readExtension(
-  type: string,
-  content: Uint8Array,
-  damaged: (what: string) => OciError,
-): { path?: string; link?: string; size?: number } {
-  if (type === "L") return { path: readLongName(content) };
-  if (type === "K") return { link: readLongName(content) };
-  const records = readPaxRecords(content);
-  if (!records) throw damaged("a damaged pax header");
-  if ([...records.keys()].some((key) => key.startsWith("GNU.sparse."))) throw damaged("a sparse file");
-  const [path, link, size] = [records.get("path"), records.get("linkpath"), records.get("size")];
-  if (size !== undefined && !(/^[0-9]{1,16}$/.test(size) && Number.isSafeInteger(Number(size)))) {
-    throw damaged("a pax header with an impossible size");
-  }
-  return {
-    ...(path === undefined ? {} : { path }),
-    ...(link === undefined ? {} : { link }),
-    ...(size === undefined ? {} : { size: Number(size) }),
-  };
+/** Whether an entry is a file that the archive does not hold in one piece. */
+function isSparse({ pax }: TarExtension): boolean {
+  return pax !== undefined && [...pax.records.keys()].some((key) => key.startsWith("GNU.sparse."));
 }
 
 function toFound(type: string, name: string, link: string, entry: TarEntry): Found {
@@ -239,7 +239,7 @@ async function readExactly(
   offset: number,
   size: number,
   damaged: (what: string) => OciError,
-): Promise<Uint8Array> {
+): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of readRange(handle, { offset, size })) pieces.push(piece);
   const bytes = Buffer.concat(pieces);

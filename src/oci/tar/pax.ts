@@ -72,11 +72,11 @@ export function paxInteger(records: PaxRecords, key: string, damaged: TarFailure
   return wholeNumber(value, key, damaged);
 }
 
-/** A whole number in decimal. */
+/** A whole number from 0 to 2^53-1 in decimal, of at most 16 digits. */
 export function wholeNumber(value: Buffer, what: string, damaged: TarFailure): number {
   const text = value.toString("latin1");
   const number = Number(text);
-  if (!/^[0-9]{1,20}$/.test(text) || !Number.isSafeInteger(number)) {
+  if (!/^[0-9]{1,16}$/.test(text) || !Number.isSafeInteger(number)) {
     throw damaged(`an extended header has no number as ${what}: ${JSON.stringify(text.slice(0, 32))}`);
   }
   return number;
