@@ -39,12 +39,14 @@ async function tell(root: string): Promise<void> {
   const handler = nodeHandler(node, {});
   console.log(handler.kind === "found" ? `handler ${handler.name} (${handler.by})` : handler.message);
 
-  const { candidates } = await nodeShortNames(node, "app/web:1");
+  const image = "app/web:1";
+  const { candidates } = await nodeShortNames(node, image);
   for (const candidate of candidates) {
     console.log(`image ${formatReference(candidate)}`);
     const sources = await nodePullSources(node)(candidate, {});
     for (const step of sources.trace) console.log(`  ${step.outcome}: ${step.what} (${step.why})`);
-    const { kind, steps } = await lookUpNodeCredentials(node, `${candidate.domain}/${candidate.path}`);
+    const name = `${candidate.domain}/${candidate.path}`;
+    const { kind, steps } = await lookUpNodeCredentials(node, name, { image, candidate: name });
     const found = steps.find(({ outcome }) => outcome === "found");
     console.log(`  credentials: ${kind} ${found && "path" in found ? found.path : ""}`);
   }

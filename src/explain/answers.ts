@@ -27,8 +27,8 @@ export interface NodeAnswers {
   names(image: string, options: SignalOptions): Promise<NameAnswer>;
   /** Where a reference is pulled from. */
   sources(reference: Reference, options: SignalOptions): Promise<PullSources>;
-  /** Where credentials for a pull of a reference of a place are looked for; no step holds a secret. */
-  credentials(reference: Reference, pod: PodSubject, options: SignalOptions): Promise<CredentialsAnswer>;
+  /** Where credentials for a place are looked for; no step holds a secret. */
+  credentials(place: CredentialsPlace, pod: PodSubject, options: SignalOptions): Promise<CredentialsAnswer>;
   /** Certificates and keys that places to pull from name. */
   readonly certificates: ReadCertificate;
   /** The policy for pods of a namespace; of the node as a whole for an empty one. */
@@ -45,6 +45,16 @@ export interface NodeAnswers {
   readonly featureGates: ReadonlyMap<string, boolean>;
   /** Releases what answering took. */
   close(): Promise<void>;
+}
+
+/** A place that may be asked for an image, by everything that credentials are found by. */
+export interface CredentialsPlace {
+  /** The image as the Pod has it. */
+  readonly image: string;
+  /** Full name of the candidate that is pulled. */
+  readonly candidate: string;
+  /** Full name at the place, beginning with the host whose credentials count there. */
+  readonly repository: string;
 }
 
 /** Where credentials were looked for. */

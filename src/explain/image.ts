@@ -83,7 +83,7 @@ export async function explainImage(request: ImageRequest, options: PullOptions):
       candidates: candidates.map(formatReference),
     },
   };
-  const tried = await tryCandidates(candidates, options);
+  const tried = await tryCandidates(image, candidates, options);
   const { pulls, outcome, pulled } = tried;
   const absent = neverPulled(request);
   if (!pulled || outcome.kind !== "runs") {
@@ -104,13 +104,14 @@ export async function explainImage(request: ImageRequest, options: PullOptions):
 
 /** Candidates in order, up to the first that is pulled or of which nobody can say whether it is. */
 async function tryCandidates(
+  image: string,
   candidates: readonly Reference[],
   options: PullOptions,
 ): Promise<{ pulls: ImageExplanation["pulls"]; outcome: Outcome; pulled?: PulledImage }> {
   const pulls: ImageExplanation["pulls"][number][] = [];
   let outcome: Outcome = fails("ErrImagePull", "the name stands for no image");
   for (const candidate of candidates) {
-    const { explanation, pulled } = await explainPull(candidate, options);
+    const { explanation, pulled } = await explainPull(image, candidate, options);
     pulls.push(explanation);
     outcome = explanation.outcome;
     if (pulled && outcome.kind === "runs") return { pulls, outcome, pulled };

@@ -5,7 +5,11 @@
  */
 import type { CrioNode } from "../config/crio/load.ts";
 import type { NodeCredentialsStep } from "../config/node/credential-steps.ts";
-import { lookUpNodeCredentials, type NodeCredentialsOptions } from "../config/node/credentials.ts";
+import {
+  lookUpNodeCredentials,
+  type NodeCredentialsLookup,
+  type NodeCredentialsOptions,
+} from "../config/node/credentials.ts";
 import { nodeCertificates, nodeProfiles } from "../config/node/file-access.ts";
 import { nodeHandler } from "../config/node/handler.ts";
 import { nodePolicy, type PolicyCandidate } from "../config/node/policy.ts";
@@ -15,8 +19,9 @@ import { nodeShortNames } from "../config/node/short-names.ts";
 import { type NodeSignatureSourcesOptions, nodeSignatureSources } from "../config/node/signatures.ts";
 import type { NodeConfig } from "../config/node.ts";
 import type { Origin } from "../config/origin.ts";
-import { referenceName } from "../core/reference.ts";
-import type { CredentialsAnswer, HandlerAnswer, NodeAnswers } from "./answers.ts";
+import { parseReference } from "../core/reference.ts";
+import { hostOfKey } from "../oci/credentials/auth-key.ts";
+import type { CredentialsAnswer, CredentialsPlace, HandlerAnswer, NodeAnswers } from "./answers.ts";
 import { CONTAINERD_CAPABILITIES } from "./capabilities.ts";
 import type { PodSubject } from "./pod.ts";
 import type { Step } from "./trace.ts";
@@ -46,9 +51,10 @@ export function nodeAnswers(
     handler: async (pod) => handlerAnswer(node, pod),
     names: (image, { signal }) => nodeShortNames(node, image, { signal }),
     sources: async (reference, { signal }) => await sources(reference, { signal }),
-    async credentials(reference, { namespace }, { signal }) {
-      const options = { ...credentials, namespace, signal };
-      return credentialsAnswer(await lookUpNodeCredentials(node, referenceName(reference), options));
+    async credentials(place, { namespace }, { signal }) {
+      const { image, candidate, repository } = place;
+      const options = { ...credentials, namespace, image, candidate, signal };
+      return credentialsAnswer(await lookUpNodeCredentials(node, repository, options), place);
     },
     certificates: nodeCertificates(node),
     async policy(namespace, { signal }) {
@@ -112,19 +118,33 @@ function policyStep({ path, by, origin, outcome }: PolicyCandidate): Step {
   return { what: path, outcome, why: origin ? `${by}, ${placeOf(origin, "")}` : by };
 }
 
-function credentialsAnswer(found: Awaited<ReturnType<typeof lookUpNodeCredentials>>): CredentialsAnswer {
-  const steps = found.steps.map(credentialsStep);
+function credentialsAnswer(found: NodeCredentialsLookup, place: CredentialsPlace): CredentialsAnswer {
+  const isElsewhere = found.kind === "found" && found.toOtherHost;
+  const elsewhere = isElsewhere ? sentElsewhere(place) : "";
+  const steps = found.steps.map((step) => credentialsStep(step, elsewhere));
   return found.kind === "failed" ? { steps, failure: found.error.message } : { steps };
 }
 
-function credentialsStep(step: NodeCredentialsStep): Step {
+/** What is for the host of the image, and goes to another one. */
+function sentElsewhere({ image, repository }: CredentialsPlace): string {
+  return `for ${parseReference(image).domain}, and sent to ${hostOfKey(repository)}`;
+}
+
+function credentialsStep(step: NodeCredentialsStep, elsewhere: string): Step {
   const { by, outcome } = step;
-  const has =
-    "user" in step && step.user !== undefined ? (step.user ? "with a user name" : "without a user name") : "";
+  const isGiven = (by === "pull-secret" || by === "kubelet-file") && outcome === "found";
+  const has = "user" in step ? userText(step.user, isGiven) : "";
   const key = "key" in step && step.key !== undefined ? `the entry ${quoted(step.key)}` : "";
   const told = "message" in step ? `${step.code}: ${step.message}` : "";
-  const why = [key, has, told].filter((part) => part !== "").join(", ");
+  const where = isGiven && step.user ? elsewhere : "";
+  const why = [key, has, where, told].filter((part) => part !== "").join(", ");
   return { what: `${by} ${whatOf(step)}`.trimEnd(), outcome, why };
+}
+
+function userText(user: boolean | undefined, isGiven: boolean): string {
+  if (user === undefined) return "";
+  if (user) return "with a user name";
+  return isGiven ? "without a user name, which runtimes take for none" : "without a user name";
 }
 
 function whatOf(step: NodeCredentialsStep): string {

@@ -12,7 +12,7 @@ import type { MirroredRepository } from "../oci/mirrors/mirrored.ts";
 import type { PullAttempt, PullSources } from "../oci/mirrors/pull-sources.ts";
 import { PolicyError } from "../policy/errors.ts";
 import type { Verifier } from "../policy/verifier.ts";
-import type { PolicyAnswer } from "./answers.ts";
+import type { CredentialsPlace, PolicyAnswer } from "./answers.ts";
 import { containerdImage } from "./containerd-image.ts";
 import { fails, pullFailure, RUNS, undecided } from "./failures.ts";
 import type { PinnedSource } from "./pinned-source.ts";
@@ -54,8 +54,12 @@ export interface ExplainedPull {
   readonly pulled?: PulledImage;
 }
 
-/** What comes of pulling a candidate. */
-export async function explainPull(candidate: Reference, options: PullOptions): Promise<ExplainedPull> {
+/** What comes of pulling a candidate of an image's name, which is as the Pod has it. */
+export async function explainPull(
+  image: string,
+  candidate: Reference,
+  options: PullOptions,
+): Promise<ExplainedPull> {
   const reference = byDigestAlone(withDefaultTag(candidate));
   const text = formatReference(reference);
   const { answers, signal } = options;
@@ -73,7 +77,8 @@ export async function explainPull(candidate: Reference, options: PullOptions): P
     return { explanation: { outcome, reference: text, sources, passedOver: [] } };
   }
   const attempts: ExplainedAttempt[] = [];
-  for (const attempt of found.attempts) attempts.push(await explainAttempt(attempt, options));
+  const named = { image, candidate: referenceName(reference) };
+  for (const attempt of found.attempts) attempts.push(await explainAttempt(attempt, named, options));
   const sources: SourcesExplanation = {
     kind: "allowed",
     steps: stepsOf(found),
@@ -175,18 +180,20 @@ interface ExplainedAttempt {
 }
 
 async function explainAttempt(
-  { kind, url, reference, reason: why }: PullAttempt,
+  { kind, url, reference, domain, reason: why }: PullAttempt,
+  named: Pick<CredentialsPlace, "image" | "candidate">,
   { answers, pod, signal }: PullOptions,
 ): Promise<ExplainedAttempt> {
   const place = { kind, url: shownUrl(url), reference: formatReference(reference), why };
   try {
-    const { steps, failure } = await answers.credentials(reference, pod, { signal });
+    const asked = { ...named, repository: `${domain}/${reference.path}` };
+    const { steps, failure } = await answers.credentials(asked, pod, { signal });
     const explanation = { ...place, credentials: steps };
     return failure === undefined ? { explanation } : { explanation, failure };
   } catch (error) {
     signal?.throwIfAborted();
     const { code, message } = undecided(error);
-    const step = { what: reference.domain, outcome: "failed", why: `${code}: ${message}` };
+    const step = { what: domain, outcome: "failed", why: `${code}: ${message}` };
     return { explanation: { ...place, credentials: [step] } };
   }
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { formatReference, type Reference, referenceName } from "../core/reference.ts";
+import { formatReference, type Reference } from "../core/reference.ts";
 import type { PullAttempt, PullSources } from "../oci/mirrors/pull-sources.ts";
 import { formatPolicy } from "../policy/format.ts";
 import { parsePolicy } from "../policy/parse.ts";
@@ -51,11 +51,10 @@ export function tapedAnswers(tape: Tape, answers: NodeAnswers): NodeAnswers {
       // Headers can hold credentials: they are sent, and not kept.
       return own ?? (taped as PullSources);
     },
-    async credentials(reference, pod, options) {
-      const question = ["credentials", referenceName(reference)];
-      return (await tape.ask(question, () =>
-        answers.credentials(reference, pod, options),
-      )) as CredentialsAnswer;
+    async credentials(place, pod, options) {
+      const { image, candidate, repository } = place;
+      const question = ["credentials", image, candidate, repository];
+      return (await tape.ask(question, () => answers.credentials(place, pod, options))) as CredentialsAnswer;
     },
     certificates: answers.certificates,
     policy: (namespace, options) => policyOn(tape, namespace, () => answers.policy(namespace, options)),

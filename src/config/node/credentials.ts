@@ -11,9 +11,10 @@ import type { RunCredentialHelper } from "../../oci/credentials/helper-protocol.
 import type { PullSecrets } from "../../oci/credentials/pull-secret.ts";
 import type { Credentials, CredentialsFunction } from "../../oci/credentials.ts";
 import { OciError } from "../../oci/errors.ts";
+import { isShortName } from "../../oci/mirrors/short-name-alias.ts";
 import type { NodeConfig } from "../node.ts";
-import type { NodeCredentialsStep } from "./credential-steps.ts";
-import { type FoundCredentials, kubeletCredentials } from "./kubelet-credentials.ts";
+import { hasUser, type NodeCredentialsStep } from "./credential-steps.ts";
+import { type FoundCredentials, type KubeletCredentials, kubeletCredentials } from "./kubelet-credentials.ts";
 import { containerdOwnCredentials, crioCredentials } from "./runtime-credentials.ts";
 
 /** Options of {@link lookUpNodeCredentials} and {@link nodeCredentials}. */
@@ -23,10 +24,15 @@ export interface NodeCredentialsOptions {
   /** Namespace of the Pod. Default none: no file of a namespace counts. */
   namespace?: string | undefined;
   /**
-   * The image as the Pod has it, by which the kubelet looks for what it gives; to be said where there are mirrors. What
-   * the kubelet has is then for the host of this image alone. Default the repository.
+   * The image as the Pod has it, by which the kubelet looks for what it gives; to be said where there are mirrors or
+   * short names. Default the repository.
    */
   image?: string | undefined;
+  /**
+   * Full name of what is pulled, as CRI-O takes a short name for it; to be said of a short name that is read from a
+   * mirror. Default the repository for a short name, else the image.
+   */
+  candidate?: string | undefined;
   /**
    * Runs credential helpers. Default: none is run, since programs of the node are not those of this machine; one that
    * would be asked leaves the look-up `unknown`.
@@ -42,6 +48,11 @@ export type NodeCredentialsLookup =
       readonly first: NodeCredentialsStep;
       /** What is tried in turn when a pull fails. */
       readonly others: readonly NodeCredentialsStep[];
+      /**
+       * Whether these are for the image's own host, as the kubelet takes it, and the runtime sends them to another one:
+       * containerd to mirrors, CRI-O to what a short name stands for.
+       */
+      readonly toOtherHost: boolean;
       readonly steps: readonly NodeCredentialsStep[];
     }
   /** The registry is asked without. */
@@ -54,13 +65,14 @@ export type NodeCredentialsLookup =
 /**
  * How a node finds the credentials to pull from a repository: files, helpers and keys by name, never a secret.
  *
- * A kubelet gives its runtime what pull secrets of the Pod have, then what its own file has, and programs of its
- * credential provider configuration; a pull is tried with each in turn. Where it has nothing the runtime looks for
- * itself. What the kubelet gives is told for the image's own host alone; containerd sends it to mirrors, too, and CRI-O to
- * whatever a short name stands for.
+ * A kubelet looks by the name of the image, short names being Docker Hub's: it gives its runtime what pull secrets of the
+ * Pod have, then what its own file has, and programs of its credential provider configuration; a pull is tried with each
+ * in turn. containerd sends that to whatever host it asks, mirrors included. CRI-O sends it to the host of the candidate
+ * that it pulls, whatever that is, and to no other one; an entry without user name it passes over. Where the kubelet has
+ * nothing for the place the runtime looks for itself: containerd by the host that is asked, CRI-O by the repository.
  *
- * @param repository Full name, such as `docker.io/library/busybox`.
- * @throws {TypeError} For a repository that is a URL or has a tag or digest.
+ * @param repository Full name at the place that is asked, such as `docker.io/library/busybox`.
+ * @throws {TypeError} For a repository or candidate that is a URL or has a tag or digest.
  * @throws {CoreError} `ERR_REFERENCE_INVALID` for an `image` that is no reference.
  */
 export async function lookUpNodeCredentials(
@@ -68,25 +80,30 @@ export async function lookUpNodeCredentials(
   repository: string,
   options: NodeCredentialsOptions & SignalOptions = {},
 ): Promise<NodeCredentialsLookup> {
-  const { steps, found, unknown, error } = await search(node, repository, options);
+  const { steps, found, toOtherHost, unknown, error } = await search(node, repository, options);
   if (unknown) return { kind: "unknown", steps };
   if (error) return { kind: "failed", error, steps };
   const [first, ...others] = found.map(({ step }) => step);
-  return first ? { kind: "found", first, others, steps } : { kind: "none", steps };
+  return first ? { kind: "found", first, others, toOtherHost, steps } : { kind: "none", steps };
 }
 
 /**
  * The credentials that a node pulls with, as a function for `createRegistry`: those that it tries first.
  *
- * Files are read at each call. It gives a host only what is for that host, also where containerd would send a mirror
- * the credentials of the registry that it stands in for. It rejects with an `OciError` `ERR_OCI_AUTH_FILE_INVALID` or
+ * Files are read at each call. It gives a host only what is for that host, also where the runtime would send it what the
+ * kubelet has for another one. It rejects with an `OciError` `ERR_OCI_AUTH_FILE_INVALID` or
  * `ERR_OCI_CREDENTIAL_HELPER` where the runtime cannot read its credentials, and with the latter where programs decide
  * that are not run here: nobody becomes anonymous because something is not known.
  */
 export function nodeCredentials(node: NodeConfig, options: NodeCredentialsOptions = {}): CredentialsFunction {
   return async (host, { repository, signal }): Promise<Credentials | undefined> => {
     const key = repository === "" ? host : `${host}/${repository}`;
-    const { found, unknown, error } = await search(node, key, { ...options, signal });
+    const sent = await search(node, key, { ...options, signal });
+    // What is for another host is not told to this one. CRI-O can look for itself, and containerd would not.
+    if (sent.toOtherHost && node.runtime.kind === "containerd") return undefined;
+    const { found, unknown, error } = sent.toOtherHost
+      ? await search(node, key, { ...options, signal, ownOnly: true })
+      : sent;
     if (unknown) throw notRunError(unknown);
     if (error) throw error;
     return found[0]?.credentials;
@@ -96,41 +113,70 @@ export function nodeCredentials(node: NodeConfig, options: NodeCredentialsOption
 interface Search {
   readonly steps: readonly NodeCredentialsStep[];
   readonly found: readonly FoundCredentials[];
+  readonly toOtherHost: boolean;
   /** A program that is not run and would have been asked before anything was found. */
   readonly unknown?: NodeCredentialsStep | undefined;
   readonly error?: LadingError;
 }
 
-async function search(
-  node: NodeConfig,
-  repository: string,
-  options: NodeCredentialsOptions & SignalOptions,
-): Promise<Search> {
-  const { pullSecrets = [], namespace = "", image = repository, run, signal } = options;
-  const check = checkAuthKey(repository);
-  if (check.kind === "invalid") throw new TypeError(`no name of a repository: ${check.reason}`);
+interface SearchOptions extends NodeCredentialsOptions, SignalOptions {
+  /** Whether the runtime looks for itself, as if the kubelet had nothing for the place. Default no. */
+  readonly ownOnly?: boolean;
+}
+
+async function search(node: NodeConfig, repository: string, options: SearchOptions): Promise<Search> {
+  const { pullSecrets = [], namespace = "", image, run, ownOnly = false, signal } = options;
+  const { runtime, files } = node;
+  const host = repositoryHost(repository);
   signal?.throwIfAborted();
-  const name = options.image === undefined ? repository : referenceName(parseReference(image));
-  const kubelet = await kubeletCredentials(node, name, pullSecrets, { signal });
-  const isOwnHost = hostOfKey(repository) === hostOfKey(name);
-  // The kubelet's programs come after its file, and the runtime is on its own only where they have nothing, too.
-  if (kubelet.found.length > 0 && isOwnHost) return kubelet;
-  // What is for another host is not told to this one: CRI-O then looks for itself, and containerd does not.
-  if (kubelet.found.length > 0 && node.runtime.kind === "containerd") return { steps: [], found: [] };
-  const before = isOwnHost || node.runtime.kind === "containerd" ? kubelet.steps : [];
-  const query = { files: node.files, repository, image, namespace, run, signal };
+  const name = image === undefined ? repository : referenceName(parseReference(image));
+  const { candidate = image !== undefined && isShortName(image) ? repository : name } = options;
+  const isGiven = !ownOnly && (runtime.kind === "containerd" || host === repositoryHost(candidate));
+  const kubelet: KubeletCredentials = isGiven
+    ? await kubeletCredentials(node, name, pullSecrets, { signal })
+    : { steps: [], found: [] };
+  const given = kubelet.found.filter(isSent);
+  const toOtherHost = given.length > 0 && host !== hostOfKey(name);
+  // The kubelet's programs come after its file, and containerd is on its own only where the kubelet has no entry at all.
+  const isOnItsOwn =
+    kubelet.found.length === 0 || (runtime.kind === "cri-o" && given.length < kubelet.found.length);
+  if (!isOnItsOwn) return { steps: kubelet.steps, found: given, toOtherHost };
+  const isFirstGiven = kubelet.found.slice(0, 1).some(isSent);
+  const query = { files, repository, image: image ?? repository, namespace, run, signal };
   try {
-    const { runtime } = node;
     const own =
       runtime.kind === "cri-o"
         ? await crioCredentials(runtime, query)
         : await containerdOwnCredentials(runtime, query);
-    const steps = [...before, ...own.steps];
-    return { steps, found: own.found, unknown: steps.find(isNotRun) };
+    const steps = [...kubelet.steps, ...own.steps];
+    const unknown = isFirstGiven ? undefined : steps.find(isNotRun);
+    return { steps, found: inTurn(kubelet.found, own.found), toOtherHost, unknown };
   } catch (error) {
     if (!isLadingError(error) || !FAILURES.includes(error.code)) throw error;
-    return { steps: before, found: [], unknown: before.find(isNotRun), error };
+    const { steps } = kubelet;
+    if (isFirstGiven) return { steps, found: given, toOtherHost };
+    return { steps, found: given, toOtherHost, unknown: steps.find(isNotRun), error };
   }
+}
+
+/** What is sent in turn: for an entry of the kubelet's without user name CRI-O sends what it has itself. */
+function inTurn(
+  given: readonly FoundCredentials[],
+  own: readonly FoundCredentials[],
+): readonly FoundCredentials[] {
+  return given.length === 0 ? own : [...new Set(given.flatMap((each) => (isSent(each) ? [each] : own)))];
+}
+
+/** What a kubelet gives without user name runtimes take for none. */
+function isSent({ credentials }: FoundCredentials): boolean {
+  return hasUser(credentials);
+}
+
+/** The host of a full name. */
+function repositoryHost(name: string): string {
+  const check = checkAuthKey(name);
+  if (check.kind === "invalid") throw new TypeError(`no name of a repository: ${check.reason}`);
+  return hostOfKey(name);
 }
 
 /** What says that a file or program of the runtime is broken. */

@@ -35,8 +35,9 @@ async function userOf(node: NodeConfig, name: string, options: NodeCredentialsOp
   const request = { repository: name.slice(slash + 1) };
   try {
     const credentials = await nodeCredentials(node, options)(name.slice(0, slash), request);
-    assert.equal(lookup.kind, credentials ? "found" : "none");
-    return credentials && "username" in credentials ? String(credentials.username) : lookup.kind;
+    const isKept = lookup.kind === "found" && lookup.toOtherHost;
+    assert.equal(lookup.kind, credentials || isKept ? "found" : "none");
+    return credentials && "username" in credentials ? String(credentials.username) : "none";
   } catch (error) {
     assert.ok(lookup.kind === "unknown" || lookup.kind === "failed", String(error));
     return lookup.kind;
@@ -72,6 +73,7 @@ describe("credentials of the kubelet", () => {
             user: true,
           },
         ],
+        toOtherHost: false,
         steps: lookup.steps,
       });
     });
@@ -153,6 +155,13 @@ describe("credentials for a mirror of an image", () => {
       'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.configs."mirror.example".auth]\nusername = "toml-mirror"\npassword = "p"\n',
   };
   const image = "own.example/a:1";
+  const FROM_KUBELET = {
+    by: "kubelet-file",
+    path: "/var/lib/kubelet/config.json",
+    outcome: "found",
+    key: "own.example",
+    user: true,
+  };
 
   test("are what the runtime has for it, never what the kubelet has for the image's host", async () => {
     await withRoot({ inside }, async (root) => {
@@ -170,6 +179,101 @@ describe("credentials for a mirror of an image", () => {
       await assert.rejects(lookUpNodeCredentials(crio, "own.example/a", { image: "No" }), {
         code: "ERR_REFERENCE_INVALID",
       });
+    });
+  });
+
+  test("containerd sends what the kubelet gave it to whoever it asks, and is on its own only without", async () => {
+    await withRoot({ inside }, async (root) => {
+      for (const release of ["1.7", "2.0", "2.2", "2.3"]) {
+        const node = await containerdNode(root, { release });
+        const sent = await lookUpNodeCredentials(node, "mirror.example/copy/a", { image });
+        assert.ok(sent.kind === "found");
+        assert.deepEqual([sent.first, sent.toOtherHost], [FROM_KUBELET, true]);
+        assert.ok(sent.steps.every(({ by }) => by === "kubelet-file"));
+        const own = await lookUpNodeCredentials(node, "own.example/a", { image });
+        assert.deepEqual(own.kind === "found" && [own.first, own.toOtherHost], [FROM_KUBELET, false]);
+        // By the host that is asked, and never by what the kubelet has for that host.
+        const free = await lookUpNodeCredentials(node, "mirror.example/a", { image: "free.example/a" });
+        const isRead = release !== "2.3";
+        assert.deepEqual(
+          free.kind === "found" ? [free.first.by, free.toOtherHost] : free.kind,
+          isRead ? ["containerd", false] : "none",
+        );
+      }
+    });
+  });
+
+  test("CRI-O sends what the kubelet has for Docker Hub to what a short name stands for, and to no mirror", async () => {
+    const hub = {
+      ...inside,
+      "/var/lib/kubelet/config.json": authFile({ "docker.io": "hub", "quay.io": "kubelet-quay" }),
+      "/root/.docker/config.json": authFile({ "quay.io": "runtime-quay", "m.example": "runtime-mirror" }),
+    };
+    await withRoot({ inside: hub }, async (root) => {
+      const node = await crioNode(root);
+      const of = async (place: string, options: NodeCredentialsOptions): Promise<unknown> => {
+        const found = await lookUpNodeCredentials(node, place, options);
+        if (found.kind !== "found") return found.kind;
+        return [found.first.by, "key" in found.first && found.first.key, found.toOtherHost];
+      };
+      const short = { image: "app:1", candidate: "quay.io/app" };
+      const given = ["kubelet-file", "docker.io", true];
+      assert.deepEqual(await of("quay.io/app", short), given);
+      assert.deepEqual(await of("quay.io/app", { image: "app:1" }), given);
+      assert.deepEqual(await of("m.example/app", short), ["cri-o", "m.example", false]);
+      assert.deepEqual(await of("other.example/app", short), "none");
+      const inFull = { image: "quay.io/app:1" };
+      assert.deepEqual(await of("quay.io/app", inFull), ["kubelet-file", "quay.io", false]);
+      // A rewrite inside of the host keeps what is for the host.
+      assert.deepEqual(await of("quay.io/elsewhere/app", inFull), ["kubelet-file", "quay.io", false]);
+      assert.deepEqual(await of("m.example/app", inFull), ["cri-o", "m.example", false]);
+      // Nobody is sent by this library what is for another host.
+      assert.equal(await userOf(node, "quay.io/app", short), "runtime-quay");
+      assert.equal(await userOf(node, "m.example/app", short), "runtime-mirror");
+      await assert.rejects(lookUpNodeCredentials(node, "quay.io/app", { candidate: "a/b:1" }), TypeError);
+    });
+  });
+
+  test("an entry of the kubelet's without user name is none: CRI-O then looks for itself, containerd does not", async () => {
+    const nameless = JSON.stringify({ auths: { "own.example": { password: SECRET } } });
+    const two = JSON.stringify({
+      auths: {
+        "own.example/a": { password: SECRET },
+        "own.example": { username: "second", password: SECRET },
+      },
+    });
+    const configs = `version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.configs."own.example".auth]\nusername = "toml"\n`;
+    const rest = {
+      "/root/.docker/config.json": authFile({ "own.example": "runtime" }),
+      "/etc/containerd/config.toml": configs,
+    };
+    const users = async (node: NodeConfig): Promise<string[]> => {
+      const found = await lookUpNodeCredentials(node, "own.example/a");
+      return found.kind === "found" ? [found.first, ...found.others].map(({ by }) => by) : [found.kind];
+    };
+    await withRoot({ inside: { ...rest, "/var/lib/kubelet/config.json": nameless } }, async (root) => {
+      assert.deepEqual(await users(await crioNode(root)), ["cri-o"]);
+      assert.deepEqual(await users(await containerdNode(root, { release: "1.7" })), ["none"]);
+      assert.equal(await userOf(await crioNode(root), "own.example/a"), "runtime");
+      assert.equal(await userOf(await containerdNode(root, { release: "1.7" }), "own.example/a"), "none");
+    });
+    await withRoot({ inside: { ...rest, "/var/lib/kubelet/config.json": two } }, async (root) => {
+      assert.deepEqual(await users(await crioNode(root)), ["cri-o", "kubelet-file"]);
+      assert.deepEqual(await users(await containerdNode(root, { release: "1.7" })), ["kubelet-file"]);
+    });
+    const broken = { "/root/.docker/config.json": "[", "/var/lib/kubelet/config.json": nameless };
+    await withRoot({ inside: broken }, async (root) => {
+      assert.equal(await userOf(await crioNode(root), "own.example/a"), "failed");
+    });
+  });
+
+  test("the file of a namespace is by the image's own name", async () => {
+    const path = namespacedAuthPath("/etc/crio/auth", "team", image);
+    const files = { [path]: authFile({ "mirror.example": "namespace" }) };
+    await withRoot({ inside: files }, async (root) => {
+      const node = await crioNode(root);
+      assert.equal(await userOf(node, "mirror.example/copy/a", { namespace: "team", image }), "namespace");
+      assert.equal(await userOf(node, "mirror.example/copy/a", { namespace: "team" }), "none");
     });
   });
 

@@ -30,7 +30,7 @@ test("every part of a trace is in the text", async () => {
     "named by spec.containers[0].image",
     "pull policy IfNotPresent, by its tag",
     "upstream https://quay.io/v2",
-    "/var/lib/kubelet/config.json: none, no entry for quay.io",
+    "/var/lib/kubelet/config.json: none, no entry for quay.io/team/app",
     "answered by https://quay.io/v2",
     "✓ policy /etc/containers/policy.json: allowed",
     `scope docker "${NAME}" for ${NAME}:1`,

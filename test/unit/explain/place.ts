@@ -161,8 +161,8 @@ export async function crioAnswers(given: NodeByHand = {}): Promise<NodeAnswers> 
     handler: async () => ({ kind: "handler", name: "crun", steps: [] }),
     names: async (image) => ({ by: "full-name", candidates: [withDefaultTag(parseReference(image))] }),
     sources: async (reference) => resolvePullSources(reference, { kind: "registries-conf", config }),
-    credentials: async ({ domain }) => ({
-      steps: [{ what: "/var/lib/kubelet/config.json", outcome: "none", why: `no entry for ${domain}` }],
+    credentials: async ({ repository }) => ({
+      steps: [{ what: "/var/lib/kubelet/config.json", outcome: "none", why: `no entry for ${repository}` }],
     }),
     certificates: async () => new Uint8Array(0),
     policy: async () => ({

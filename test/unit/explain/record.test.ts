@@ -172,13 +172,13 @@ test("no secret is recorded, wherever it is planted", async () => {
         const [first] = found.attempts;
         return { ...found, attempts: [{ ...first, headers: { authorization: ["Bearer s3cret-header"] } }] };
       },
-      async credentials(reference, subject, options) {
-        if (reference.domain === "ghcr.io") {
+      async credentials(place, subject, options) {
+        if (place.repository.startsWith("ghcr.io/")) {
           throw new OciError("ERR_OCI_CREDENTIAL_HELPER", "the helper says s3cret-helper", {
             cause: new Error("s3cret-helper"),
           });
         }
-        return await plain.credentials(reference, subject, options);
+        return await plain.credentials(place, subject, options);
       },
     },
   };
