@@ -169,6 +169,7 @@ export function createTarParser(limits: ResolvedLimits): TarParser {
     extension = { bytes: 0 };
     const length = entry.size;
     if (entry.kind !== "file") {
+      if (sparse) throw invalidLayer("a sparse file that is no file");
       state = { kind: "header", afterZeros: false };
       return { kind: "entry", entry };
     }

@@ -2,8 +2,9 @@
  * The headers that stand before an entry of a tar archive and say what its own header has no room for: those of pax,
  * and the long names of GNU tar.
  *
- * Where programs read one archive in two ways, an archive that shows it is refused: two long names that differ, two
- * headers of a kind, a global header that would rename what follows.
+ * Where programs read one archive in two ways, an archive that shows it is refused: two long names that differ or one
+ * that is empty, two headers of a kind, an empty size, a global header that would rename what follows, or that stands
+ * between another one and its entry.
  *
  * @module
  */
@@ -41,17 +42,24 @@ export function extendEntry(
   } else if (type === "g") {
     // Peers skip global headers, other programs apply them: harmless ones only.
     const { records } = parsePax(body, damaged);
-    for (const key of ["path", "linkpath", "size", "GNU.sparse.major", "GNU.sparse.map"]) {
-      if (records.has(key)) throw damaged(`a global header with ${key}`);
+    for (const key of records.keys()) {
+      if (RENAMING.test(key)) throw damaged(`a global header with ${key}`);
     }
-    if (!isPending(extension)) extension.bytes = 0;
+    // Go forgets what stood before it, other programs do not.
+    if (isPending(extension)) throw damaged("a global header between an extended header and its entry");
+    extension.bytes = 0;
   } else {
     const end = body.indexOf(0);
     const field = type === "L" ? "longName" : "longLink";
     if (extension[field]) throw damaged("an entry with two long names");
+    // GNU tar takes it, Go takes the name of the header.
+    if (end === 0 || body.length === 0) throw damaged("an entry with an empty long name");
     extension[field] = Buffer.from(end < 0 ? body : body.subarray(0, end));
   }
 }
+
+/** Keys that say which file an entry is, or how much of the archive it takes. */
+const RENAMING = /^(?:path|linkpath|size|GNU\.sparse\..*)$/s;
 
 /** What header and extended headers together say an entry is. */
 export interface ExtendedEntry {
@@ -78,9 +86,11 @@ export function extendedEntry(
   sparseName?: Buffer,
 ): ExtendedEntry {
   const records = pax?.records;
-  const name = oneName(sparseName ?? given(records?.get("path")), longName, damaged) ?? header.name;
+  const name = oneName(given(sparseName) ?? given(records?.get("path")), longName, damaged) ?? header.name;
   const link = oneName(given(records?.get("linkpath")), longLink, damaged) ?? header.linkName;
   const type = typeOf(header, name);
+  // GNU tar takes it for damage, Go takes the size of the header, Python none.
+  if (records?.get("size")?.length === 0) throw damaged("an entry with an empty size");
   const size = (records && paxInteger(records, "size", damaged)) ?? header.size;
   return { name, link, type, contentBytes: "123456".includes(type) ? 0 : size };
 }

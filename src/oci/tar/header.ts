@@ -56,6 +56,10 @@ const MTIME: TarField = { at: 136, length: 12, name: "mtime" };
 const CHECKSUM: TarField = { at: 148, length: 8, name: "checksum" };
 const DEVICE_MAJOR: TarField = { at: 329, length: 8, name: "device" };
 const DEVICE_MINOR: TarField = { at: 337, length: 8, name: "device" };
+/** Of GNU tar only. */
+const ACCESS_TIME: TarField = { at: 345, length: 12, name: "atime" };
+/** Of GNU tar only. */
+const CHANGE_TIME: TarField = { at: 357, length: 12, name: "ctime" };
 
 /**
  * The fields of a header block; nothing for a block of zeros, which ends an archive.
@@ -65,7 +69,7 @@ const DEVICE_MINOR: TarField = { at: 337, length: 8, name: "device" };
 export function parseTarHeader(block: Buffer, damaged: TarFailure): TarHeader | undefined {
   const sum = sumOf(block);
   if (sum === 0) return undefined;
-  const stated = octal(block, CHECKSUM, damaged);
+  const stated = readOctal(block, CHECKSUM);
   // The field itself counts as blanks. Some old programs summed the bytes as signed ones.
   const counted = sum - sumOf(block.subarray(148, 156)) + 8 * 0x20;
   if (stated !== counted && stated !== counted - 256 * highBytes(block)) {
@@ -75,9 +79,7 @@ export function parseTarHeader(block: Buffer, damaged: TarFailure): TarHeader | 
   const ustar = magic.startsWith("ustar\0");
   const gnu = magic === "ustar  \0";
   const known = ustar || gnu;
-  // The format "star" has times where the end of the prefix would be.
-  const prefixBytes = block.toString("latin1", 508, 512) === "tar\0" ? 131 : 155;
-  const prefix = ustar ? text(block, 345, prefixBytes) : EMPTY;
+  const prefix = ustar ? ustarPrefix(block) : gnu ? prefixOfOldGo(block) : EMPTY;
   const name = text(block, 0, 100);
   const size = tarNumber(block, SIZE, damaged);
   if (size < 0) throw damaged("an entry of negative size");
@@ -103,6 +105,22 @@ export function parseTarHeader(block: Buffer, damaged: TarFailure): TarHeader | 
 const EMPTY = Buffer.alloc(0);
 const SLASH = Buffer.from("/");
 
+function ustarPrefix(block: Buffer): Buffer {
+  // The format "star" has times where the end of the prefix would be.
+  return text(block, 345, block.toString("latin1", 508, 512) === "tar\0" ? 131 : 155);
+}
+
+/**
+ * Before 1.8 Go wrote a prefix into headers of GNU tar, where two times belong. As Go reads them since: text that is no
+ * time is a prefix.
+ */
+function prefixOfOldGo(block: Buffer): Buffer {
+  const times = [ACCESS_TIME, CHANGE_TIME];
+  if (times.every((field) => block[field.at] === 0 || readNumber(block, field) !== undefined)) return EMPTY;
+  const prefix = text(block, 345, 155);
+  return prefix.every((byte) => byte < 0x80) ? prefix : EMPTY;
+}
+
 function sumOf(bytes: Buffer): number {
   let sum = 0;
   for (let at = 0; at < bytes.length; at++) sum += bytes[at] ?? 0;
@@ -126,12 +144,16 @@ function text(block: Buffer, at: number, length: number): Buffer {
 
 /** A number in octal, or in base 256 where the first bit is set. */
 export function tarNumber(block: Buffer, field: TarField, damaged: TarFailure): number {
-  return ((block[field.at] ?? 0) & 0x80) === 0
-    ? octal(block, field, damaged)
-    : base256(block, field, damaged);
+  const value = readNumber(block, field);
+  if (value === undefined) throw damaged(`no tar archive: a header has no number in range as ${field.name}`);
+  return value;
 }
 
-function octal(block: Buffer, { at, length, name }: TarField, damaged: TarFailure): number {
+function readNumber(block: Buffer, field: TarField): number | undefined {
+  return ((block[field.at] ?? 0) & 0x80) === 0 ? readOctal(block, field) : readBase256(block, field);
+}
+
+function readOctal(block: Buffer, { at, length }: TarField): number | undefined {
   let from = at;
   let to = at + length;
   // Blanks and NULs stand before and behind the digits, by program.
@@ -141,8 +163,7 @@ function octal(block: Buffer, { at, length, name }: TarField, damaged: TarFailur
   for (; from < to; from++) {
     const digit = (block[from] ?? 0) - 0x30;
     if (digit >= 0 && digit < 8) value = value * 8 + digit;
-    else if (block[from] === 0) return value;
-    else throw damaged(`no tar archive: a header has no number as ${name}`);
+    else return block[from] === 0 ? value : undefined;
   }
   return value;
 }
@@ -151,12 +172,11 @@ function isBlank(byte: number | undefined): boolean {
   return byte === 0 || byte === 0x20;
 }
 
-function base256(block: Buffer, { at, length, name }: TarField, damaged: TarFailure): number {
+function readBase256(block: Buffer, { at, length }: TarField): number | undefined {
   const negative = ((block[at] ?? 0) & 0x40) !== 0;
   let value = BigInt((block[at] ?? 0) & 0x7f);
   for (let i = at + 1; i < at + length; i++) value = (value << 8n) | BigInt(block[i] ?? 0);
   if (negative) value -= 1n << BigInt(8 * length - 1);
   const result = Number(value);
-  if (!Number.isSafeInteger(result)) throw damaged(`a header has a number out of range as ${name}`);
-  return result;
+  return Number.isSafeInteger(result) ? result : undefined;
 }

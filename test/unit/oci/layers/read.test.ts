@@ -245,6 +245,13 @@ describe("sparse files", () => {
     }
   });
 
+  test("an empty name of a sparse file leaves it its name, and only files are sparse", async () => {
+    const pax = { "GNU.sparse.name": "", "GNU.sparse.size": "3", "GNU.sparse.map": "0,3" };
+    assert.deepEqual(await paths(archive({ name: "s", content: "abc", pax })), ["s"]);
+    await refuses(archive({ name: "d/", pax }), "ERR_OCI_LAYER_INVALID");
+    await refuses(archive({ name: "l", type: "2", link: "s", pax }), "ERR_OCI_LAYER_INVALID");
+  });
+
   test("CVE-2023-25153: zeros without end are refused", async () => {
     const pax = { "GNU.sparse.size": String(2 ** 36), "GNU.sparse.map": "0,0" };
     await refuses(archive({ name: "s", pax }), "ERR_OCI_LAYER_TOO_LARGE");

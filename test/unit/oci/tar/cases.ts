@@ -116,6 +116,21 @@ const READ: readonly TarCase[] = [
     layer: { a: "abc", after: "next" },
   },
   {
+    name: "a prefix that an old Go wrote in the place of the times of GNU tar",
+    bytes: field(345, "p/q", { name: "a", content: "abc", format: "gnu" }),
+    layer: { "p/q/a": "abc", after: "next" },
+  },
+  {
+    name: "a prefix that begins like a time",
+    bytes: field(345, "17/q", { name: "a", content: "abc", format: "gnu" }),
+    layer: { "17/q/a": "abc", after: "next" },
+  },
+  {
+    name: "no ASCII in the place of the times of GNU tar",
+    bytes: field(345, "p\xe9", { name: "a", content: "abc", format: "gnu" }),
+    layer: { a: "abc", after: "next" },
+  },
+  {
     name: "an empty path",
     bytes: archive({ name: "a", content: "abc", pax: { path: "" } }),
     layer: { a: "abc" },
@@ -129,6 +144,11 @@ const READ: readonly TarCase[] = [
     name: "a global comment",
     bytes: archive(pax("g", "comment", "x"), { name: "a", content: "abc" }),
     layer: { a: "abc" },
+  },
+  {
+    name: "global comments before an extended header",
+    bytes: archive(pax("g", "comment", "x"), pax("g", "comment", "y"), { name: "a", pax: { path: "b" } }),
+    layer: { b: "" },
   },
   {
     name: "one block of zeros at the end",
@@ -193,6 +213,14 @@ const REFUSED: Readonly<Record<string, Buffer>> = {
   "a global path": archive(pax("g", "path", "a"), AFTER),
   "a global link": archive(pax("g", "linkpath", "a"), AFTER),
   "a global size": archive(pax("g", "size", "3"), AFTER),
+  "a global sparse name": archive(pax("g", "GNU.sparse.name", "a"), AFTER),
+  "a global sparse size": archive(pax("g", "GNU.sparse.realsize", "3"), AFTER),
+  "a global header behind an extended one": archive(pax("x", "path", "a"), pax("g", "comment", "x"), AFTER),
+  "a global header behind a long name": archive(long("L", "a\0"), pax("g", "comment", "x"), AFTER),
+  "an empty long name": archive(long("L", "\0"), AFTER),
+  "a long name without content": archive(long("L", ""), AFTER),
+  "an empty long link": archive(long("K", "\0"), AFTER),
+  "an empty size": archive({ name: "a", content: "abc", pax: { size: "" } }, AFTER),
   "an extended header at the end": archive(AFTER, pax("x", "path", "a")),
   "an extended header at the end, without blocks of zeros": entryBytes(pax("x", "path", "a")),
   "a long name at the end": archive(AFTER, long("L", "a\0")),
