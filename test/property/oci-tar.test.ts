@@ -4,10 +4,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isLadingError } from "../../src/core/errors.ts";
 import { OciError } from "../../src/oci/errors.ts";
-import { formatTarHeader } from "../../src/oci/stores/tar-header.ts";
 import { extendEntry, extendedEntry, isPending, type TarExtension } from "../../src/oci/tar/extension.ts";
 import { parseTarHeader } from "../../src/oci/tar/header.ts";
-import { parsePax } from "../../src/oci/tar/pax.ts";
+import { parsePax, paxInteger, paxTime } from "../../src/oci/tar/pax.ts";
+import { tarHeader } from "../../src/oci/tar/write.ts";
 import { entryBytes, paxRecord } from "../unit/oci/layers/archive.ts";
 import { property } from "./runs.ts";
 
@@ -72,27 +72,50 @@ test("a header is read as it was written by another program", () => {
   );
 });
 
-test("headers that are written are read as they were meant, whatever length name and size have", () => {
-  const path = fc
-    .string({ unit: "grapheme", minLength: 1, maxLength: 300 })
-    .filter((text) => !text.includes("\0"));
+test("headers that are written are read as they were meant, whatever length names and numbers have", () => {
+  const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 300 });
+  const name = text.filter((each) => !each.includes("\0") && !each.endsWith("/"));
+  const number = fc.oneof(fc.nat(), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }));
+  const entry = fc.record({
+    path: name,
+    kind: fc.constantFrom("file", "directory", "symlink", "link"),
+    mode: fc.nat(0o7777),
+    uid: number,
+    gid: number,
+    size: number,
+    mtimeSeconds: fc.integer({ min: 0, max: 10 ** 15 - 1 }),
+    target: name,
+    deviceMajor: fc.nat(0o777),
+    deviceMinor: fc.nat(0o777),
+    xattrs: fc.constant(new Map<string, Uint8Array>()),
+  } as const);
   fc.assert(
-    fc.property(path, fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }), (name, length) => {
-      const size = name.endsWith("/") ? 0 : length;
-      const bytes = Buffer.from(formatTarHeader(name, size));
+    fc.property(entry, (given) => {
+      const file = given.kind === "file";
+      const bytes = tarHeader({ ...given, size: file ? given.size : 0 });
       assert.equal(bytes.byteLength % 512, 0);
       const extension: TarExtension = { bytes: 0 };
       const first = parseTarHeader(bytes.subarray(0, 512), damaged);
       assert.ok(first);
       if (first.type === "x") {
         extendEntry(extension, { type: "x", body: bytes.subarray(512, 512 + first.size) }, damaged);
-      }
+      } else assert.equal(bytes.byteLength, 512);
       const header = parseTarHeader(bytes.subarray(-512), damaged);
       assert.ok(header);
-      const entry = extendedEntry(header, extension, damaged);
-      assert.equal(entry.name.toString(), name);
-      assert.equal(entry.contentBytes, size);
-      assert.equal(entry.type, name.endsWith("/") ? "5" : "0");
+      const read = extendedEntry(header, extension, damaged);
+      assert.equal(read.name.toString(), given.kind === "directory" ? `${given.path}/` : given.path);
+      assert.equal(read.link.toString(), given.target);
+      assert.equal(read.contentBytes, file ? given.size : 0);
+      assert.equal(read.type, { file: "0", directory: "5", symlink: "2", link: "1" }[given.kind]);
+      const records = extension.pax?.records ?? new Map<string, Buffer>();
+      const numbers = [
+        paxInteger(records, "uid", damaged) ?? header.uid,
+        paxInteger(records, "gid", damaged) ?? header.gid,
+        paxTime(records, "mtime", damaged) ?? header.mtimeSeconds,
+      ];
+      assert.deepEqual(numbers, [given.uid, given.gid, given.mtimeSeconds]);
+      const { mode, deviceMajor, deviceMinor } = header;
+      assert.deepEqual([mode, deviceMajor, deviceMinor], [given.mode, given.deviceMajor, given.deviceMinor]);
     }),
     property,
   );

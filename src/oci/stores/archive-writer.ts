@@ -14,7 +14,7 @@ import { familiarReference, formatReference, parseReference, withDefaultTag } fr
 import { abortableStream, type SignalOptions } from "../../core/signal.ts";
 import { type Descriptor, embeddedContent } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
-import { BLOCK_BYTES, paddingOf } from "../tar/header.ts";
+import { ARCHIVE_END, tarHeader, tarPadding } from "../tar/write.ts";
 import { type CopyGraph, readGraph } from "./copy-graph.ts";
 import type { CopyCandidate, CopyImageOptions, CopySource } from "./copy-options.ts";
 import { assertAllowed, graphContext, readRoot } from "./copy-root.ts";
@@ -27,7 +27,6 @@ import {
   LAYOUT_VERSION,
   REF_NAME_ANNOTATION,
 } from "./layout-index.ts";
-import { formatTarHeader } from "./tar-header.ts";
 import { writeAll } from "./verified-file.ts";
 
 /** One image of an archive. */
@@ -211,13 +210,13 @@ async function* layoutFiles(
   const index = JSON.parse(emptyIndexText()) as object;
   yield* file("index.json", JSON.stringify({ ...index, manifests }));
   if (list) yield* file("manifest.json", JSON.stringify(list));
-  yield formatTarHeader("blobs/", 0);
+  yield directoryHeader("blobs");
   const digests = [...new Set<Digest>([...graph.manifests.keys(), ...graph.blobs.keys()])].sort(compare);
   let directory = "";
   for (const digest of digests) {
     const path = blobPath(digest);
-    const within = path.slice(0, path.lastIndexOf("/") + 1);
-    if (within !== directory) yield formatTarHeader(within, 0);
+    const within = path.slice(0, path.lastIndexOf("/"));
+    if (within !== directory) yield directoryHeader(within);
     directory = within;
     const node = graph.manifests.get(digest);
     if (node) {
@@ -226,21 +225,40 @@ async function* layoutFiles(
     }
     const blob = graph.blobs.get(digest);
     if (!blob) continue;
-    yield formatTarHeader(path, blob.size);
+    yield fileHeader(path, blob.size);
     const embedded = embeddedContent(blob);
     if (embedded) yield embedded;
     // The size in the header holds: content of another length does not come to an end here.
     else yield* verifyStream(source.fetch(blob, { signal }), blob, { signal });
-    yield Buffer.alloc(paddingOf(blob.size));
+    yield tarPadding(blob.size);
   }
-  yield Buffer.alloc(2 * BLOCK_BYTES);
+  yield ARCHIVE_END;
 }
 
 function* file(path: string, content: string | Uint8Array): Generator<Uint8Array, void> {
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
-  yield formatTarHeader(path, bytes.byteLength);
+  yield fileHeader(path, bytes.byteLength);
   yield bytes;
-  yield Buffer.alloc(paddingOf(bytes.byteLength));
+  yield tarPadding(bytes.byteLength);
+}
+
+/** What every entry of an archive says of itself. */
+const PLAIN = {
+  uid: 0,
+  gid: 0,
+  mtimeSeconds: 0,
+  target: "",
+  deviceMajor: 0,
+  deviceMinor: 0,
+  xattrs: new Map<string, Uint8Array>(),
+} as const;
+
+function fileHeader(path: string, size: number): Uint8Array {
+  return tarHeader({ ...PLAIN, path, kind: "file", mode: 0o644, size });
+}
+
+function directoryHeader(path: string): Uint8Array {
+  return tarHeader({ ...PLAIN, path, kind: "directory", mode: 0o755, size: 0 });
 }
 
 /** A descriptor for the index of the archive: without names that it had elsewhere. */

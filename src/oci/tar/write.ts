@@ -29,7 +29,7 @@ export function tarPadding(length: number): Uint8Array {
  * The header of an entry, with an extended one before it where needed. Names of user and group are left out, and
  * times are cut to whole seconds: equal entries give equal bytes.
  */
-export function tarHeader(entry: LayerEntry): Buffer {
+export function tarHeader(entry: Omit<LayerEntry, "userName" | "groupName">): Buffer {
   const records: [string, string | Uint8Array][] = [];
   const path = bytes(entry.kind === "directory" ? `${entry.path}/` : entry.path);
   const split = splitName(path);
