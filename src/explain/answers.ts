@@ -14,7 +14,7 @@ import type { KubeletSeccomp } from "../seccomp/pod.ts";
 import type { ContainerdSeccompNode } from "../seccomp/resolve-containerd.ts";
 import type { CrioSeccompNode } from "../seccomp/resolve-crio.ts";
 import type { PodSubject } from "./pod.ts";
-import type { Step } from "./trace.ts";
+import type { Fails, Step, Undecided } from "./trace.ts";
 
 /** A node, as an explanation asks it. What a function rejects with is an error of lading, or a mistake. */
 export interface NodeAnswers {
@@ -35,6 +35,8 @@ export interface NodeAnswers {
   policy(namespace: string, options: SignalOptions): Promise<PolicyAnswer>;
   /** The places of signatures, in order. */
   readonly signatureSources: readonly SignatureSource[];
+  /** What there is for encrypted layers. */
+  decryption(options: SignalOptions): Promise<DecryptionAnswer>;
   /** What decides about seccomp for containers of a handler. */
   seccomp(handler: string, options: SignalOptions): Promise<SeccompAnswer>;
   /** What a file holds that a policy or a profile names; undefined if it does not exist. */
@@ -89,6 +91,26 @@ export type PolicyAnswer =
     }
   /** Nothing is checked. */
   | { readonly kind: "none"; readonly why: string };
+
+/** What a node has for encrypted layers. */
+export interface DecryptionAnswer {
+  readonly steps: readonly Step[];
+  /** In order: the first that accepts a layer's media type decides. */
+  readonly means: readonly DecryptionMeans[];
+  /** What keeps the node, or may keep it, from pulling any image at all. */
+  readonly everyPull?: Fails | Undecided;
+}
+
+/** Something that may open encrypted layers. */
+export interface DecryptionMeans {
+  readonly name: string;
+  /** Media types of encrypted layers. */
+  readonly accepts: "all" | readonly string[];
+  /** `private`: RSA or of an elliptic curve, and none of another kind. `unknown`: whatever it has is not known. */
+  readonly keys: "private" | "none" | "unknown";
+  /** Why it opens nothing. */
+  readonly refuses?: string;
+}
 
 /** What decides about seccomp. */
 export interface SeccompAnswer {

@@ -13,6 +13,8 @@ export type ExplainErrorCode =
   | "ERR_EXPLAIN_TOO_LARGE"
   /** Whether the node has the image already is not known, and the kubelet does not pull it. */
   | "ERR_EXPLAIN_LOCAL_IMAGE"
+  /** Layers are encrypted, and whether what the node has opens them is not known. */
+  | "ERR_EXPLAIN_ENCRYPTED"
   /** What a runtime handler can do is not in the node's files, and was not given. */
   | "ERR_EXPLAIN_UNKNOWN_FEATURE"
   /** The node decides at random, and what follows depends on it. */

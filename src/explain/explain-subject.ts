@@ -79,6 +79,7 @@ export async function explainSubject(
     signal,
     source: pinnedSource(mirrored),
     policy: once(() => answers.policy(pod.namespace, { signal })),
+    decryption: once(() => answers.decryption({ signal })),
     verifiers: new Map(),
   };
   const requests = imageRequests(pod.images);

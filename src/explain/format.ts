@@ -9,6 +9,8 @@ import { type Mark, renderTree, type TextNode } from "./text-tree.ts";
 import type {
   ContainerExplanation,
   CreateExplanation,
+  DecryptionExplanation,
+  EncryptedLayer,
   ImageExplanation,
   Outcome,
   PodExplanation,
@@ -29,6 +31,8 @@ export interface FormatExplanationOptions {
 
 /** More places than this are counted, not listed. */
 const MAX_PLACES = 3;
+/** Likewise of keys and layers. */
+const MAX_LINES = 10;
 
 const MARKS: Readonly<Record<Outcome["kind"], Mark>> = { runs: "ok", fails: "bad", undecided: "unclear" };
 
@@ -84,7 +88,7 @@ function imageNode(image: ImageExplanation, all: boolean): TextNode {
 }
 
 function pullNode(pull: PullExplanation, all: boolean): TextNode {
-  const { outcome, reference, sources, answeredBy, passedOver, policy } = pull;
+  const { outcome, reference, sources, answeredBy, passedOver, policy, decryption } = pull;
   const below: TextNode[] = sources.steps.map(stepLine);
   for (const { kind, url, reference: asked, credentials } of sources.attempts) {
     const looked = { text: "credentials", below: notable(credentials, stepLine, all) };
@@ -95,7 +99,17 @@ function pullNode(pull: PullExplanation, all: boolean): TextNode {
   }
   if (answeredBy !== undefined) below.push({ text: `answered by ${answeredBy}` });
   if (policy) below.push(policyNode(policy, all));
+  if (decryption) below.push(decryptionNode(decryption, all));
   return { mark: MARKS[outcome.kind], text: `pull ${reference}${tail(outcome)}`, below };
+}
+
+function decryptionNode({ outcome, layers, steps }: DecryptionExplanation, all: boolean): TextNode {
+  const what = layers.length === 0 ? "keys for encrypted layers" : `${layers.length} encrypted layers`;
+  return {
+    mark: MARKS[outcome.kind],
+    text: `${what}${tail(outcome)}`,
+    below: [...counted(layers, encryptedLine, all), ...counted(steps, stepLine, all)],
+  };
 }
 
 function createNode(
@@ -173,6 +187,17 @@ function seccompNode(seccomp: SeccompExplanation, all: boolean): TextNode {
       })),
     ],
   };
+}
+
+function encryptedLine({ digest, mediaType, schemes }: EncryptedLayer): TextNode {
+  return { text: `${digest}, ${mediaType}, its key wrapped by ${schemes.join(", ") || "nothing"}` };
+}
+
+/** The first lines, and how many more there are, unless all are wanted. */
+function counted<Item>(items: readonly Item[], lineOf: (item: Item) => TextNode, all: boolean): TextNode[] {
+  const shown = all ? items : items.slice(0, MAX_LINES);
+  const left = items.length - shown.length;
+  return [...shown.map(lineOf), ...(left === 0 ? [] : [{ text: `${left} more` }])];
 }
 
 /** Outcomes of steps that decide nothing. */

@@ -86,13 +86,13 @@ export async function explainImage(request: ImageRequest, options: PullOptions):
   const tried = await tryCandidates(image, candidates, options);
   const { pulls, outcome, pulled } = tried;
   const absent = neverPulled(request);
-  if (!pulled || outcome.kind !== "runs") {
+  if (!pulled) {
     return { explanation: { outcome: worst([absent, outcome]), ...explained, pulls } };
   }
   const create = await explainCreate(image, pulled, options);
   const { digest, indexDigest } = pulled;
   const explanation = {
-    outcome: worst([absent, create.outcome]),
+    outcome: worst([absent, outcome, create.outcome]),
     ...explained,
     pulls,
     digest,
@@ -114,7 +114,7 @@ async function tryCandidates(
     const { explanation, pulled } = await explainPull(image, candidate, options);
     pulls.push(explanation);
     outcome = explanation.outcome;
-    if (pulled && outcome.kind === "runs") return { pulls, outcome, pulled };
+    if (pulled) return { pulls, outcome, pulled };
     if (outcome.kind === "undecided") break;
   }
   return { pulls, outcome };

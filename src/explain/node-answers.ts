@@ -10,6 +10,7 @@ import {
   type NodeCredentialsLookup,
   type NodeCredentialsOptions,
 } from "../config/node/credentials.ts";
+import { nodeDecryption } from "../config/node/decryption.ts";
 import { nodeCertificates, nodeProfiles } from "../config/node/file-access.ts";
 import { nodeHandler } from "../config/node/handler.ts";
 import { nodePolicy, type PolicyCandidate } from "../config/node/policy.ts";
@@ -23,6 +24,7 @@ import { parseReference } from "../core/reference.ts";
 import { hostOfKey } from "../oci/credentials/auth-key.ts";
 import type { CredentialsAnswer, CredentialsPlace, HandlerAnswer, NodeAnswers } from "./answers.ts";
 import { CONTAINERD_CAPABILITIES } from "./capabilities.ts";
+import { decryptionAnswer } from "./decryption-answer.ts";
 import type { PodSubject } from "./pod.ts";
 import type { Step } from "./trace.ts";
 
@@ -64,6 +66,9 @@ export function nodeAnswers(
       return { kind: "policy", file: path, policy, checkedAtCreate, steps: candidates.map(policyStep) };
     },
     signatureSources,
+    async decryption({ signal }) {
+      return decryptionAnswer(await nodeDecryption(node, { signal }));
+    },
     async seccomp(handler) {
       const defaultCapabilities =
         runtime.kind === "cri-o" ? defaultCapabilitiesOf(runtime) : CONTAINERD_CAPABILITIES;

@@ -12,14 +12,16 @@ import type { MirroredRepository } from "../oci/mirrors/mirrored.ts";
 import type { PullAttempt, PullSources } from "../oci/mirrors/pull-sources.ts";
 import { PolicyError } from "../policy/errors.ts";
 import type { Verifier } from "../policy/verifier.ts";
-import type { CredentialsPlace, PolicyAnswer } from "./answers.ts";
+import type { CredentialsPlace, DecryptionAnswer, PolicyAnswer } from "./answers.ts";
 import { containerdImage } from "./containerd-image.ts";
-import { fails, pullFailure, RUNS, undecided } from "./failures.ts";
+import { explainDecryption, type KnownDecryption } from "./decryption.ts";
+import { fails, pullFailure, RUNS, undecided, worst } from "./failures.ts";
 import type { PinnedSource } from "./pinned-source.ts";
 import type { PodSubject } from "./pod.ts";
 import { type DecidingOptions, explainVerdict, fileOf, pullOutcome, verifierFor } from "./policy-step.ts";
 import type {
   AttemptExplanation,
+  DecryptionExplanation,
   Outcome,
   PolicyExplanation,
   PullExplanation,
@@ -34,11 +36,13 @@ export interface PullOptions extends DecidingOptions {
   readonly platform: Platform;
   /** The policy of the Pod's namespace, asked for once; rejects as `NodeAnswers.policy` does. */
   readonly policy: () => Promise<PolicyAnswer>;
+  /** What the node has for encrypted layers, asked for once; rejects as `NodeAnswers.decryption` does. Default: not asked. */
+  readonly decryption?: () => Promise<DecryptionAnswer>;
   /** One verifier for all images of a policy, so that keys are read once. */
   readonly verifiers: Map<PolicyAnswer, Verifier>;
 }
 
-/** An image that a node has after the pull. */
+/** An image that a node has after the pull, unless keys for its layers keep it from that. */
 export interface PulledImage {
   readonly digest: Digest;
   readonly indexDigest?: Digest;
@@ -91,14 +95,20 @@ export async function explainPull(
   }
   const decided = await decide(reference, options);
   const asked = decided.answered ? await answerOf(reference, options) : { passedOver: [] };
+  const decryption = await decrypt(decided.pulled, options);
+  // Keys are read before anything is asked for.
+  const outcome = worst([decryption?.outcome ?? RUNS, decided.outcome]);
   const explanation = {
-    outcome: decided.outcome,
+    outcome,
     reference: text,
     sources,
     ...asked,
     ...(decided.policy ? { policy: decided.policy } : {}),
+    ...(decryption ? { decryption } : {}),
   };
-  return decided.pulled ? { explanation, pulled: decided.pulled } : { explanation };
+  return decided.pulled && outcome.kind !== "fails"
+    ? { explanation, pulled: decided.pulled }
+    : { explanation };
 }
 
 /** Of a reference with tag and digest, runtimes pull the digest, and policies know no other form. */
@@ -152,6 +162,32 @@ async function decide(reference: Reference, options: PullOptions): Promise<Decid
       outcome,
       policy: { kind: "undecided", code, message: outcome.message, ...fileOf(policy) },
     };
+  }
+}
+
+/** How the layers of an image are opened, if some are encrypted. */
+async function decrypt(
+  pulled: PulledImage | undefined,
+  { decryption, answers, signal }: PullOptions,
+): Promise<DecryptionExplanation | undefined> {
+  if (!decryption) return undefined;
+  let answer: KnownDecryption;
+  try {
+    answer = await decryption();
+  } catch (error) {
+    signal?.throwIfAborted();
+    const unknown = undecided(error);
+    // CRI-O reads its keys whatever is pulled.
+    const everyPull = answers.runtime === "cri-o" ? { everyPull: unknown } : {};
+    answer = { steps: [], means: [], unknown, ...everyPull };
+  }
+  try {
+    const content = await pulled?.repository.readManifest(pulled.digest, { signal });
+    return explainDecryption(answer, content);
+  } catch (error) {
+    signal?.throwIfAborted();
+    const outcome = worst([answer.everyPull ?? RUNS, pullFailure(error)]);
+    return { outcome, layers: [], steps: answer.steps };
   }
 }
 

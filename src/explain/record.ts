@@ -229,6 +229,7 @@ function silentAnswers({
     certificates: async () => new Uint8Array(0),
     policy: refuse,
     signatureSources: signatureSources.map(({ name, formats }) => ({ name, formats, list: refuse })),
+    decryption: refuse,
     seccomp: refuse,
     file: refuse,
     close: async () => {},

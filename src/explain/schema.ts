@@ -112,6 +112,11 @@ const definitions: Readonly<Record<string, JsonSchema>> = {
     "answeredBy?": text,
     passedOver: list(object({ url: text, code: text, message: text })),
     "policy?": ref("policy"),
+    "decryption?": object({
+      outcome: ref("outcome"),
+      layers: list(object({ digest, mediaType: text, schemes: texts })),
+      steps: list(ref("step")),
+    }),
   }),
   policy: {
     oneOf: [

@@ -17,6 +17,7 @@ import {
 import type { Policy } from "../policy/types.ts";
 import type {
   CredentialsAnswer,
+  DecryptionAnswer,
   HandlerAnswer,
   NameAnswer,
   NodeAnswers,
@@ -59,6 +60,9 @@ export function tapedAnswers(tape: Tape, answers: NodeAnswers): NodeAnswers {
     certificates: answers.certificates,
     policy: (namespace, options) => policyOn(tape, namespace, () => answers.policy(namespace, options)),
     signatureSources: answers.signatureSources.map((source) => tapedSource(tape, source)),
+    async decryption(options) {
+      return (await tape.ask(["decryption"], () => answers.decryption(options))) as DecryptionAnswer;
+    },
     async seccomp(handler, options) {
       const asked = tape.ask(["seccomp", handler], () => answers.seccomp(handler, options));
       return (await asked) as SeccompAnswer;

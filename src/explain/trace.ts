@@ -158,6 +158,26 @@ export interface PullExplanation {
   readonly passedOver: readonly { readonly url: string; readonly code: string; readonly message: string }[];
   /** Absent where it is not reached. */
   readonly policy?: PolicyExplanation;
+  /** Absent where no layer is encrypted, as far as is known, and keys for such layers keep no image from being pulled. */
+  readonly decryption?: DecryptionExplanation;
+}
+
+/** How encrypted layers would be opened. */
+export interface DecryptionExplanation {
+  /** `runs` never stands for a layer that is opened: whether a key does so is not tried. */
+  readonly outcome: Outcome;
+  /** The layers that are encrypted. */
+  readonly layers: readonly EncryptedLayer[];
+  /** Keys and programs by name. */
+  readonly steps: readonly Step[];
+}
+
+/** A layer that is encrypted. */
+export interface EncryptedLayer {
+  readonly digest: string;
+  readonly mediaType: string;
+  /** How its key is wrapped, such as `jwe`, `pgp` or `provider.NAME`. */
+  readonly schemes: readonly string[];
 }
 
 /** Where an image is pulled from. */

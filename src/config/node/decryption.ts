@@ -5,7 +5,7 @@
  * @see {@link https://github.com/containerd/containerd/blob/v2.1.0/docs/cri/decryption.md}
  * @module
  */
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { posix } from "node:path";
 import type { SignalOptions } from "../../core/signal.ts";
 import type { ContainerdStreamProcessor } from "../containerd/stream-processors.ts";
@@ -18,8 +18,11 @@ import { daemonPath } from "./file-access.ts";
 /** A file in a folder of keys. */
 export interface DecryptionKey {
   readonly path: string;
-  /** `other`: no private key that Node reads without a passphrase, such as a certificate or a key of OpenPGP. */
-  readonly kind: "private-key" | "other";
+  /**
+   * `other`: neither a private key that Node reads without a passphrase nor a certificate: a key of OpenPGP or PKCS #11,
+   * or something that is no key. CRI-O fails every pull for what it cannot read as one.
+   */
+  readonly kind: "private-key" | "certificate" | "other";
   /** Such as `rsa` or `ec`, of a private key. */
   readonly type?: string;
 }
@@ -43,7 +46,12 @@ export interface DecryptionFolder {
 /** How a node opens encrypted images. */
 export type NodeDecryption =
   /** With the keys of a folder. */
-  | { readonly kind: "keys"; readonly folder: DecryptionFolder }
+  | {
+      readonly kind: "keys";
+      readonly folder: DecryptionFolder;
+      /** The file of key providers that the daemon's environment names: programs that are asked, too. */
+      readonly providers?: string;
+    }
   /** By programs of containerd's, with the folders of keys that their arguments name. */
   | {
       readonly kind: "processors";
@@ -52,10 +60,14 @@ export type NodeDecryption =
         readonly path: string;
         readonly accepts: readonly string[];
         readonly folder?: DecryptionFolder;
+        /** The file of key providers that its environment names. Without, that of containerd's own may name one. */
+        readonly providers?: string;
       }[];
     }
   /** Not at all: such an image cannot be pulled. */
   | { readonly kind: "none"; readonly reason: "no-keys-path" | "no-key-model" };
+
+const PROVIDERS = "OCICRYPT_KEYPROVIDER_CONFIG";
 
 const MAX_FILES = 1000;
 const MAX_DEPTH = 32;
@@ -78,13 +90,18 @@ export async function nodeDecryption(
 }
 
 async function ofCrio(
-  { config }: CrioRuntime,
+  { config, env }: CrioRuntime,
   files: NodeFiles,
   options: SignalOptions,
 ): Promise<NodeDecryption> {
   const { value, origin } = config.runtime.decryption_keys_path;
   if (value === "") return { kind: "none", reason: "no-keys-path" };
-  return { kind: "keys", folder: await readFolder(value, origin, files, options) };
+  const providers = env[PROVIDERS] ?? "";
+  return {
+    kind: "keys",
+    folder: await readFolder(value, origin, files, options),
+    ...(providers === "" ? {} : { providers }),
+  };
 }
 
 async function ofContainerd(
@@ -99,7 +116,14 @@ async function ofContainerd(
     if (!accepts.some((type) => type.endsWith("+encrypted"))) continue;
     const named = keysFolderOf(processor);
     const folder = named && { folder: await readFolder(named.value, named.origin, files, options) };
-    processors.push({ name, path: processor.path.value, accepts, ...folder });
+    const providers = processor.env.findLast(({ value }) => value.startsWith(`${PROVIDERS}=`));
+    processors.push({
+      name,
+      path: processor.path.value,
+      accepts,
+      ...folder,
+      ...(providers ? { providers: providers.value.slice(PROVIDERS.length + 1) } : {}),
+    });
   }
   return { kind: "processors", processors };
 }
@@ -179,7 +203,12 @@ function kindOf(bytes: Uint8Array): Omit<DecryptionKey, "path"> {
       // Not of this form.
     }
   }
-  return { kind: "other" };
+  try {
+    new X509Certificate(bytes);
+    return { kind: "certificate" };
+  } catch {
+    return { kind: "other" };
+  }
 }
 
 function tooLarge(file: string, why: string): ConfigError {

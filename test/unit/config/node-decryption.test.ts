@@ -2,11 +2,17 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, test } from "node:test";
 import { nodeDecryption } from "../../../src/config/node/decryption.ts";
+import { mintCertificate } from "../../../src/testing/certificates.ts";
 import { containerdNode, crioNode, withRoot } from "./node-root.ts";
 
 const RSA = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const EC = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const pem = (key: typeof RSA.privateKey): string => String(key.export({ type: "pkcs8", format: "pem" }));
+const CERTIFICATE = mintCertificate({
+  subject: "keys",
+  notBefore: Date.UTC(2026, 0),
+  notAfter: Date.UTC(2027, 0),
+});
 const CRIO = "/etc/crio/crio.conf";
 
 describe("nodeDecryption of CRI-O", () => {
@@ -17,6 +23,7 @@ describe("nodeDecryption of CRI-O", () => {
       "/etc/crio/keys/sub/c.der": RSA.privateKey.export({ type: "pkcs1", format: "der" }),
       "/etc/crio/keys/sub/d.der": EC.privateKey.export({ type: "pkcs8", format: "der" }),
       "/etc/crio/keys/pub.pem": String(RSA.publicKey.export({ type: "spki", format: "pem" })),
+      "/etc/crio/keys/cert.pem": CERTIFICATE.pem,
       "/etc/crio/keys/empty": "",
     };
     await withRoot({ inside }, async (root) => {
@@ -28,6 +35,7 @@ describe("nodeDecryption of CRI-O", () => {
           exists: true,
           keys: [
             { path: "/etc/crio/keys/a.pem", kind: "private-key", type: "rsa" },
+            { path: "/etc/crio/keys/cert.pem", kind: "certificate" },
             { path: "/etc/crio/keys/empty", kind: "other" },
             { path: "/etc/crio/keys/pub.pem", kind: "other" },
             { path: "/etc/crio/keys/sub/b.der", kind: "private-key", type: "ec" },
@@ -75,6 +83,16 @@ describe("nodeDecryption of CRI-O", () => {
     });
   });
 
+  test("names the key providers of the daemon's environment", async () => {
+    await withRoot({ inside: { "/etc/crio/keys/a": "" } }, async (root) => {
+      const env = { OCICRYPT_KEYPROVIDER_CONFIG: "/etc/p.json" };
+      const found = await nodeDecryption(await crioNode(root, { env }));
+      assert.equal(found.kind === "keys" && found.providers, "/etc/p.json");
+      const none = await nodeDecryption(await crioNode(root, { env: { OCICRYPT_KEYPROVIDER_CONFIG: "" } }));
+      assert.ok(none.kind === "keys" && !("providers" in none));
+    });
+  });
+
   test("has a largest number of files", async () => {
     const many = Array.from({ length: 1001 }, (_, index) => [`/etc/crio/keys/${index}`, ""] as const);
     await withRoot({ inside: Object.fromEntries(many) }, async (root) => {
@@ -115,6 +133,10 @@ path = "x"
     await withRoot({ inside }, async (root) => {
       const found = await nodeDecryption(await containerdNode(root));
       assert.ok(found.kind === "processors");
+      assert.deepEqual(
+        found.processors.map(({ providers }) => providers),
+        Array(2).fill("/etc/containerd/ocicrypt/ocicrypt_keyprovider.conf"),
+      );
       assert.deepEqual(
         found.processors.map(({ name, path, accepts, folder }) => [name, path, accepts, folder?.keys.length]),
         [

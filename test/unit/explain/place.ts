@@ -173,6 +173,7 @@ export async function crioAnswers(given: NodeByHand = {}): Promise<NodeAnswers> 
       steps: [{ what: "/etc/containers/policy.json", outcome: "chosen", why: "system" }],
     }),
     signatureSources: [signatures],
+    decryption: async () => ({ steps: [], means: [] }),
     seccomp: async () => ({
       runtime: { kind: "cri-o", version },
       kubelet: {},
