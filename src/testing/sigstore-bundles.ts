@@ -15,7 +15,7 @@ import { type Authorities, createAuthorities, type IssueOptions } from "./author
 import { createCertificateLog } from "./certificate-log.ts";
 import { publicKeyPem, toPem } from "./certificates.ts";
 import { createTimestampAuthority, type TimestampAuthority } from "./timestamp-authority.ts";
-import { createTransparencyLog, type LogEntryJson, type TransparencyLog } from "./transparency-log.ts";
+import { createTransparencyLog, type LogEntryJson, type TestTransparencyLog } from "./transparency-log.ts";
 
 /** Options of {@link createBundleAuthorities}. */
 export interface BundleAuthoritiesOptions {
@@ -101,7 +101,7 @@ export interface SignBundleOptions {
   /** Version of the bundle. Default 0.3, in the newer form of the media type. */
   version?: "0.1" | "0.2" | "0.3" | undefined;
   /** Logs that get an entry. Default: that of version 1. */
-  logs?: readonly TransparencyLog[] | undefined;
+  logs?: readonly TestTransparencyLog[] | undefined;
   /**
    * What is recorded of an envelope. Default `dsse` in logs of version 1, which also have `intoto`, and `hashedrekord`
    * in those of version 2, which also have `dsse`.
@@ -116,8 +116,8 @@ export interface SignBundleOptions {
 /** Authorities that make bundles. */
 export interface BundleAuthorities {
   readonly authorities: Authorities;
-  readonly logV1: TransparencyLog;
-  readonly logV2: TransparencyLog;
+  readonly logV1: TestTransparencyLog;
+  readonly logV2: TestTransparencyLog;
   readonly timestampAuthority: TimestampAuthority;
   /** The root that names all of them, valid from a year ago on. */
   trustedRoot(): TrustedRootJson;
@@ -143,7 +143,7 @@ export function createBundleAuthorities(options: BundleAuthoritiesOptions = {}):
   const timestampAuthority = createTimestampAuthority({ now });
   const start = new Date(now() - YEAR_MS).toISOString();
   const logInstance = (
-    log: Pick<TransparencyLog, "baseUrl" | "keyId" | "publicKey">,
+    log: Pick<TestTransparencyLog, "baseUrl" | "keyId" | "publicKey">,
     keyDetails: string,
   ) => ({
     baseUrl: log.baseUrl,
@@ -180,7 +180,7 @@ export function createBundleAuthorities(options: BundleAuthoritiesOptions = {}):
 }
 
 interface Defaults {
-  logV1: TransparencyLog;
+  logV1: TestTransparencyLog;
   timestampAuthority: TimestampAuthority;
   now: () => number;
 }
@@ -249,7 +249,7 @@ interface SignedRecord {
 /** What each version of Rekor records, its members in canonical order. */
 function entryBody(
   { signed, payload, signature, key, certificate, entry, entryV2 }: SignedRecord,
-  { keyDetails }: TransparencyLog,
+  { keyDetails }: TestTransparencyLog,
 ): { kind: string; apiVersion: string; spec: unknown } {
   if (keyDetails === "PKIX_ED25519") {
     const holder = certificate

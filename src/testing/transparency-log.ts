@@ -36,8 +36,8 @@ export interface LogEntryJson {
   canonicalizedBody: string;
 }
 
-/** A log. */
-export interface TransparencyLog {
+/** A log that holds its own key and its tree; what verifies or signs against a log knows neither. */
+export interface TestTransparencyLog {
   readonly baseUrl: string;
   readonly keyId: Buffer;
   /** DER of the public key. */
@@ -53,7 +53,7 @@ export interface TransparencyLog {
 }
 
 /** A new log with a key of its own, and some entries that nobody asks for. */
-export function createTransparencyLog(options: TransparencyLogOptions): TransparencyLog {
+export function createTransparencyLog(options: TransparencyLogOptions): TestTransparencyLog {
   const { version, origin, now = Date.now } = options;
   const key = version === 1 ? mintKey() : generateKeyPairSync("ed25519").privateKey;
   const publicKey = createPublicKey(key).export({ format: "der", type: "spki" });
