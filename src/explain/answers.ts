@@ -68,7 +68,13 @@ export interface CredentialsAnswer {
 
 /** The handler of a Pod. */
 export type HandlerAnswer =
-  | { readonly kind: "handler"; readonly name: string; readonly steps: readonly Step[] }
+  | {
+      readonly kind: "handler";
+      readonly name: string;
+      /** Whether no handler is asked for by name, which is how the kubelet looks for what it can do. */
+      readonly isDefault: boolean;
+      readonly steps: readonly Step[];
+    }
   /** The Pod gets no sandbox. */
   | { readonly kind: "none"; readonly message: string; readonly steps: readonly Step[] };
 
@@ -90,7 +96,9 @@ export type PolicyAnswer =
       readonly steps: readonly Step[];
     }
   /** Nothing is checked. */
-  | { readonly kind: "none"; readonly why: string };
+  | { readonly kind: "none"; readonly why: string }
+  /** By programs of the node, which nobody asks here. */
+  | { readonly kind: "programs"; readonly why: string };
 
 /** What a node has for encrypted layers. */
 export interface DecryptionAnswer {

@@ -62,7 +62,7 @@ export async function explainSubject(
   const features = explainFeatures(
     pod,
     answers,
-    name === undefined ? undefined : featuresOf(byHandler, name),
+    handler?.kind === "handler" ? featuresOf(byHandler, handler) : undefined,
   );
 
   const ofContainers = Map.groupBy(features, ({ path }) => path.slice(0, path.indexOf("]") + 1));
@@ -147,9 +147,9 @@ async function handlerOf(
 
 function featuresOf(
   byHandler: ReadonlyMap<string, HandlerFeatures> | undefined,
-  name: string,
+  { name, isDefault }: Extract<HandlerAnswer, { kind: "handler" }>,
 ): HandlerFeatures | undefined {
-  return byHandler?.get(name) ?? byHandler?.get("");
+  return (isDefault ? byHandler?.get("") : undefined) ?? byHandler?.get(name);
 }
 
 type KnownSeccomp = { kind: "known"; answer: SeccompAnswer } | { kind: "unknown"; outcome: Outcome };

@@ -69,7 +69,7 @@ function explainFeature(
   switch (request.feature) {
     case "image-volumes": {
       const since = IMAGE_VOLUMES_SINCE[runtime];
-      if (isAtLeast(version, since)) return { outcome: RUNS, why: `${release} mounts images` };
+      if (isAtLeast(version, since)) return imageVolumes(answers, `${release} mounts images`);
       const why = `${runtime} mounts images from ${since.join(".")} on`;
       return { outcome: fails("CreateContainerError", `${release} does not mount images`), why };
     }
@@ -96,14 +96,20 @@ function explainFeature(
   }
 }
 
+/** What a kubelet puts in the place of an image that it does not mount is not told anywhere. */
+function imageVolumes({ featureGates }: NodeAnswers, why: string): { outcome: Outcome; why: string } {
+  if (featureGates.get("ImageVolume") !== false) return { outcome: RUNS, why };
+  return notTold(`the kubelet's gate ImageVolume is off: what it mounts instead is not known`);
+}
+
 function byStatus(has: boolean | undefined, failure: Outcome): { outcome: Outcome; why: string } {
   if (has === true) return { outcome: RUNS, why: "the handler has it, says the node's status" };
   if (has === false) return { outcome: failure, why: "the handler does not have it, says the node's status" };
-  const error = new ExplainError(
-    "ERR_EXPLAIN_UNKNOWN_FEATURE",
-    "a node's files do not tell what its handlers can do, and no status of the node was given",
-  );
-  return { outcome: undecided(error), why: error.message };
+  return notTold("a node's files do not tell what the handler can do, nor does a status that was given");
+}
+
+function notTold(why: string): { outcome: Outcome; why: string } {
+  return { outcome: undecided(new ExplainError("ERR_EXPLAIN_UNKNOWN_FEATURE", why)), why };
 }
 
 function isAtLeast(version: string, [major, minor]: readonly [major: number, minor: number]): boolean {

@@ -145,6 +145,7 @@ async function explainCreate(
 ): Promise<CreateExplanation> {
   const { policy } = pulled;
   if (policy.kind === "none") return { outcome: RUNS, why: policy.why };
+  if (policy.kind === "programs") return { outcome: RUNS, why: "programs are asked at the pull only" };
   if (!policy.checkedAtCreate) {
     return { outcome: RUNS, why: "under the system's own policy images are checked at the pull only" };
   }

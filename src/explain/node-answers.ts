@@ -13,6 +13,7 @@ import {
 import { nodeDecryption } from "../config/node/decryption.ts";
 import { nodeCertificates, nodeProfiles } from "../config/node/file-access.ts";
 import { nodeHandler } from "../config/node/handler.ts";
+import { imageVerifierWarnings } from "../config/node/image-verifiers.ts";
 import { nodePolicy, type PolicyCandidate } from "../config/node/policy.ts";
 import { nodePullSources } from "../config/node/pull-sources.ts";
 import { nodeSeccomp } from "../config/node/seccomp.ts";
@@ -21,8 +22,15 @@ import { type NodeSignatureSourcesOptions, nodeSignatureSources } from "../confi
 import type { NodeConfig } from "../config/node.ts";
 import type { Origin } from "../config/origin.ts";
 import { parseReference } from "../core/reference.ts";
+import type { SignalOptions } from "../core/signal.ts";
 import { hostOfKey } from "../oci/credentials/auth-key.ts";
-import type { CredentialsAnswer, CredentialsPlace, HandlerAnswer, NodeAnswers } from "./answers.ts";
+import type {
+  CredentialsAnswer,
+  CredentialsPlace,
+  HandlerAnswer,
+  NodeAnswers,
+  PolicyAnswer,
+} from "./answers.ts";
 import { CONTAINERD_CAPABILITIES } from "./capabilities.ts";
 import { decryptionAnswer } from "./decryption-answer.ts";
 import type { PodSubject } from "./pod.ts";
@@ -53,15 +61,20 @@ export function nodeAnswers(
     handler: async (pod) => handlerAnswer(node, pod),
     names: (image, { signal }) => nodeShortNames(node, image, { signal }),
     sources: async (reference, { signal }) => await sources(reference, { signal }),
-    async credentials(place, { namespace }, { signal }) {
+    async credentials(place, { namespace, imagePullSecrets }, { signal }) {
       const { image, candidate, repository } = place;
       const options = { ...credentials, namespace, image, candidate, signal };
-      return credentialsAnswer(await lookUpNodeCredentials(node, repository, options), place);
+      const { steps, ...rest } = credentialsAnswer(
+        await lookUpNodeCredentials(node, repository, options),
+        place,
+      );
+      const isGiven = credentials.pullSecrets !== undefined || imagePullSecrets.length === 0;
+      return { steps: isGiven ? steps : [secretsNotGiven(imagePullSecrets), ...steps], ...rest };
     },
     certificates: nodeCertificates(node),
     async policy(namespace, { signal }) {
       const found = await nodePolicy(node, namespace, { signal });
-      if (found.kind === "none") return { kind: "none", why: `${found.runtime} has no policy of signatures` };
+      if (found.kind === "none") return await withoutPolicy(node, { signal });
       const { path, policy, checkedAtCreate, candidates } = found;
       return { kind: "policy", file: path, policy, checkedAtCreate, steps: candidates.map(policyStep) };
     },
@@ -81,6 +94,20 @@ export function nodeAnswers(
       await Promise.all(signatureSources.map((source) => source.close()));
     },
   };
+}
+
+/** What containerd goes by in the place of a policy: programs, or nothing. */
+async function withoutPolicy(
+  { runtime, files }: NodeConfig,
+  { signal }: SignalOptions,
+): Promise<PolicyAnswer> {
+  const [verifiers] =
+    runtime.kind === "containerd" ? await imageVerifierWarnings(runtime.config, files, { signal }) : [];
+  if (verifiers?.code !== "image-verifiers") {
+    return { kind: "none", why: `${runtime.kind} has no policy of signatures` };
+  }
+  const { folder, programs } = verifiers;
+  return { kind: "programs", why: `the image verifiers of ${folder} decide: ${programs.join(", ")}` };
 }
 
 function defaultCapabilitiesOf({ config }: CrioNode): readonly string[] {
@@ -116,11 +143,16 @@ function handlerAnswer(node: NodeConfig, pod: PodSubject): HandlerAnswer {
   }
   const { name, by, origin } = found;
   steps.push({ what: `handler ${quoted(name)}`, outcome: `by ${by}`, why: placeOf(origin, "built in") });
-  return { kind: "handler", name, steps };
+  return { kind: "handler", name, isDefault: requested === "", steps };
 }
 
 function policyStep({ path, by, origin, outcome }: PolicyCandidate): Step {
   return { what: path, outcome, why: origin ? `${by}, ${placeOf(origin, "")}` : by };
+}
+
+function secretsNotGiven(names: readonly string[]): Step {
+  const what = `pull-secret ${names.map(quoted).join(", ")}`;
+  return { what, outcome: "unknown", why: "what they hold was not given, and would be tried first" };
 }
 
 function credentialsAnswer(found: NodeCredentialsLookup, place: CredentialsPlace): CredentialsAnswer {

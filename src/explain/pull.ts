@@ -18,7 +18,14 @@ import { explainDecryption, type KnownDecryption } from "./decryption.ts";
 import { fails, pullFailure, RUNS, undecided, worst } from "./failures.ts";
 import type { PinnedSource } from "./pinned-source.ts";
 import type { PodSubject } from "./pod.ts";
-import { type DecidingOptions, explainVerdict, fileOf, pullOutcome, verifierFor } from "./policy-step.ts";
+import {
+  type DecidingOptions,
+  type DecidingPolicy,
+  explainVerdict,
+  fileOf,
+  pullOutcome,
+  verifierFor,
+} from "./policy-step.ts";
 import type {
   AttemptExplanation,
   DecryptionExplanation,
@@ -27,6 +34,7 @@ import type {
   PullExplanation,
   SourcesExplanation,
   Step,
+  Undecided,
 } from "./trace.ts";
 
 /** What pulling takes. */
@@ -97,7 +105,8 @@ export async function explainPull(
   const asked = decided.answered ? await answerOf(reference, options) : { passedOver: [] };
   const decryption = await decrypt(decided.pulled, options);
   // Keys are read before anything is asked for.
-  const outcome = worst([decryption?.outcome ?? RUNS, decided.outcome]);
+  const unknown = attempts.flatMap((each) => each.unknown ?? []);
+  const outcome = worst([decryption?.outcome ?? RUNS, decided.outcome, ...unknown]);
   const explanation = {
     outcome,
     reference: text,
@@ -138,10 +147,11 @@ async function decide(reference: Reference, options: PullOptions): Promise<Decid
   const repository = source.repository(referenceName(reference));
   const target = reference.digest ?? reference.tag ?? "latest";
   try {
-    if (policy.kind === "none") {
+    if (policy.kind !== "policy") {
       const found = await containerdImage(repository, reference, platform, { signal });
       const pulled = { ...found, repository, target, policy };
-      return { answered: true, outcome: RUNS, policy: { kind: "none", why: policy.why }, pulled };
+      const explained = { kind: "none", why: policy.why } as const;
+      return { answered: true, outcome: outcomeWithout(policy), policy: explained, pulled };
     }
     const verifier = options.verifiers.get(policy) ?? verifierFor(policy, source, options);
     options.verifiers.set(policy, verifier);
@@ -155,7 +165,7 @@ async function decide(reference: Reference, options: PullOptions): Promise<Decid
   } catch (error) {
     signal?.throwIfAborted();
     const outcome = pullFailure(error);
-    if (outcome.kind === "runs" || policy.kind === "none") return { answered: false, outcome };
+    if (outcome.kind === "runs" || policy.kind !== "policy") return { answered: false, outcome };
     const code = isLadingError(error) ? error.code : "";
     return {
       answered: false,
@@ -163,6 +173,12 @@ async function decide(reference: Reference, options: PullOptions): Promise<Decid
       policy: { kind: "undecided", code, message: outcome.message, ...fileOf(policy) },
     };
   }
+}
+
+/** How a pull ends that no policy decides about. */
+function outcomeWithout({ kind, why }: Exclude<PolicyAnswer, DecidingPolicy>): Outcome {
+  if (kind === "none") return RUNS;
+  return { kind: "undecided", code: "ERR_EXPLAIN_IMAGE_VERIFIERS", message: why };
 }
 
 /** How the layers of an image are opened, if some are encrypted. */
@@ -213,6 +229,8 @@ interface ExplainedAttempt {
   readonly explanation: AttemptExplanation;
   /** Why the runtime gets no further than its own credentials. */
   readonly failure?: string;
+  /** Why what is sent could not be found out. */
+  readonly unknown?: Undecided;
 }
 
 async function explainAttempt(
@@ -228,9 +246,9 @@ async function explainAttempt(
     return failure === undefined ? { explanation } : { explanation, failure };
   } catch (error) {
     signal?.throwIfAborted();
-    const { code, message } = undecided(error);
-    const step = { what: domain, outcome: "failed", why: `${code}: ${message}` };
-    return { explanation: { ...place, credentials: [step] } };
+    const unknown = undecided(error);
+    const step = { what: domain, outcome: "failed", why: `${unknown.code}: ${unknown.message}` };
+    return { explanation: { ...place, credentials: [step] }, unknown };
   }
 }
 

@@ -187,7 +187,7 @@ async function checkArtifact(
 ): Promise<void> {
   const { answers, source, platform, signal } = options;
   const policy = await answers.policy("", { signal });
-  if (policy.kind === "none") return;
+  if (policy.kind !== "policy") return;
   const { tag, digest, ...name } = reference;
   const asked = digest === undefined ? { ...name, tag: tag ?? "latest" } : { ...name, digest };
   const verdict = await verifierFor(policy, source, options).evaluate(formatReference(asked), {

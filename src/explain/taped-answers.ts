@@ -91,7 +91,7 @@ function bare(attempt: PullAttempt): PullAttempt {
 
 /** A policy as its text, which is what it is read from again. */
 type TapedPolicy =
-  | Extract<PolicyAnswer, { kind: "none" }>
+  | Exclude<PolicyAnswer, { kind: "policy" }>
   | (Omit<Extract<PolicyAnswer, { kind: "policy" }>, "policy"> & { readonly text: string });
 
 async function policyOn(
@@ -101,11 +101,11 @@ async function policyOn(
 ): Promise<PolicyAnswer> {
   const taped = (await tape.ask(["policy", namespace], async (): Promise<TapedPolicy> => {
     const answer = await find();
-    if (answer.kind === "none") return answer;
+    if (answer.kind !== "policy") return answer;
     const { policy, ...rest } = answer;
     return { ...rest, text: formatPolicy(policy) };
   })) as TapedPolicy;
-  if (taped.kind === "none") return taped;
+  if (taped.kind !== "policy") return taped;
   const { text, ...rest } = taped;
   return { ...rest, policy: parsedPolicy(text) };
 }

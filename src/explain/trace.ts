@@ -204,7 +204,7 @@ export interface AttemptExplanation {
 export type PolicyExplanation =
   | {
       readonly kind: "none";
-      /** Why nothing is checked. */
+      /** Why nothing is checked, or which programs of the node decide. */
       readonly why: string;
     }
   | ({ readonly kind: "allowed" | "rejected" } & PolicyDecision)

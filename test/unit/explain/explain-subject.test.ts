@@ -313,7 +313,7 @@ test("one error of any answer is an undecided step or a rejection, and never run
   const registries = fakeRegistries();
   await pushImage(registries.store(NAME), "1");
   const error = new OciError("ERR_OCI_NETWORK", "down");
-  for (const answer of ["handler", "names", "sources", "seccomp"] as const) {
+  for (const answer of ["handler", "names", "sources", "seccomp", "decryption", "policy"] as const) {
     await t.test(answer, async () => {
       const change = { [answer]: async () => Promise.reject(error) };
       const trace = await explain(podOf(`${NAME}:1`), registries, { change });
@@ -321,11 +321,17 @@ test("one error of any answer is an undecided step or a rejection, and never run
       assert.equal(trace.containers[0]?.outcome.kind, "undecided");
     });
   }
-  await t.test("a look-up of credentials that fails is told, and decides nothing", async () => {
+  await t.test("a look-up of credentials that fails is told, and leaves the pull open", async () => {
     const change = { credentials: async () => Promise.reject(error) };
     const trace = await explain(podOf(`${NAME}:1`), registries, { change });
-    assert.equal(trace.kind, "runs");
+    assert.equal(trace.kind, "undecided");
+    assert.equal(trace.problems[0]?.kind === "undecided" && trace.problems[0].code, "ERR_OCI_NETWORK");
     assert.equal(trace.images[0]?.pulls[0]?.sources.attempts[0]?.credentials[0]?.outcome, "failed");
+    registries.down.add("quay.io");
+    assert.equal((await explain(podOf(`${NAME}:1`), registries, { change })).kind, "undecided");
+    registries.down.clear();
+    const refused = await explain(podOf(`${NAME}:none`), registries, { change });
+    assert.equal(refused.kind, "fails");
   });
 });
 

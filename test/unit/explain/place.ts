@@ -158,7 +158,7 @@ export async function crioAnswers(given: NodeByHand = {}): Promise<NodeAnswers> 
     version,
     separatePulls: false,
     featureGates: new Map(),
-    handler: async () => ({ kind: "handler", name: "crun", steps: [] }),
+    handler: async () => ({ kind: "handler", name: "crun", isDefault: true, steps: [] }),
     names: async (image) => ({ by: "full-name", candidates: [withDefaultTag(parseReference(image))] }),
     sources: async (reference) => resolvePullSources(reference, { kind: "registries-conf", config }),
     credentials: async ({ repository }) => ({

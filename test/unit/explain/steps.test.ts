@@ -192,6 +192,47 @@ test("recursive read-only mounts and image volumes are asked of the handler and 
   assert.equal(old.features[0]?.outcome.kind, "fails");
 });
 
+test("what the default handler can do says nothing of another one", async () => {
+  const registries = fakeRegistries();
+  await pushImage(registries.store(NAME), "1");
+  const pod = podOf(`${NAME}:1`);
+  pod.spec["hostUsers"] = false;
+  const handlers = (...names: string[]): object => ({
+    nodeObject: {
+      status: { runtimeHandlers: names.map((name) => ({ name, features: { userNamespaces: true } })) },
+    },
+  });
+  const by = (isDefault: boolean): NodeByHand => ({
+    change: { handler: async () => ({ kind: "handler", name: "kata", isDefault, steps: [] }) },
+  });
+  for (const [isDefault, names, kind] of [
+    [true, [""], "runs"],
+    [true, ["kata"], "runs"],
+    [false, ["kata"], "runs"],
+    [false, [""], "undecided"],
+    [false, ["", "crun"], "undecided"],
+    [true, ["crun"], "undecided"],
+  ] as const) {
+    const trace = await explain(pod, registries, by(isDefault), handlers(...names));
+    assert.equal(trace.kind, kind, `${isDefault} ${names}`);
+  }
+});
+
+test("image volumes are open where the kubelet's gate for them is off", async () => {
+  const registries = fakeRegistries();
+  await pushImage(registries.store(NAME), "1");
+  const pod = podOf(`${NAME}:1`);
+  pod.spec["volumes"] = [{ name: "v", image: { reference: `${NAME}:1` } }];
+  const gate = (isOn: boolean): NodeByHand => ({
+    change: { featureGates: new Map([["ImageVolume", isOn]]) },
+  });
+  assert.equal((await explain(pod, registries, gate(true))).kind, "runs");
+  const off = await explain(pod, registries, gate(false));
+  assert.equal(off.kind, "undecided");
+  assert.match(off.features[0]?.why ?? "", /gate ImageVolume/);
+  assert.equal((await explain(pod, registries, { ...gate(false), version: "1.30.0" })).kind, "fails");
+});
+
 test("a gate of the kubelet that is off leaves users to the machine", async () => {
   const registries = fakeRegistries();
   await pushImage(registries.store(NAME), "1");

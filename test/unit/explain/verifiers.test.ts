@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { explainPod, formatExplanation } from "../../../src/explain/index.ts";
+import { containerdNode, crioNode, withRoot } from "../config/node-root.ts";
+import { fakeRegistries, podOf, pushImage } from "./place.ts";
+
+const PROGRAM = { "/opt/containerd/image-verifier/bin/check": "" };
+
+describe("what is not known about a node's pulls leaves them open", () => {
+  test("image verifiers of containerd are programs that are not asked", async () => {
+    const { registry, store } = fakeRegistries();
+    await pushImage(store("quay.io/a/app"), "1");
+    await withRoot({ inside: PROGRAM }, async (root) => {
+      const node = await containerdNode(root, { release: "2.1" });
+      const trace = await explainPod(podOf("quay.io/a/app:1"), node, { registry });
+      assert.equal(trace.kind, "undecided");
+      assert.deepEqual(
+        trace.problems.map((each) => [each.kind, each.kind === "undecided" && each.code]),
+        [["undecided", "ERR_EXPLAIN_IMAGE_VERIFIERS"]],
+      );
+      assert.match(formatExplanation(trace), /no policy: .*image-verifier\/bin decide: check/);
+      // What is behind them is told all the same, and what fails without them fails.
+      assert.ok(trace.images[0]?.digest && trace.containers[0]?.seccomp);
+      const missing = await explainPod(podOf("quay.io/a/app:none"), node, { registry });
+      assert.equal(missing.kind, "fails");
+      const old = await containerdNode(root, { release: "1.7" });
+      assert.equal((await explainPod(podOf("quay.io/a/app:1"), old, { registry })).kind, "runs");
+    });
+  });
+
+  test("pull secrets that the Pod names and nobody gave are told", async () => {
+    const { registry, store } = fakeRegistries();
+    await pushImage(store("quay.io/a/app"), "1");
+    const pod = podOf("quay.io/a/app:1");
+    pod.spec["imagePullSecrets"] = [{ name: "one" }, { name: "two" }];
+    const inside = { "/etc/containers/policy.json": '{"default":[{"type":"insecureAcceptAnything"}]}' };
+    await withRoot({ inside }, async (root) => {
+      for (const node of [await containerdNode(root), await crioNode(root)]) {
+        const told = async (options: object): Promise<unknown> => {
+          const trace = await explainPod(pod, node, { registry, ...options });
+          const [first] = trace.images[0]?.pulls[0]?.sources.attempts[0]?.credentials ?? [];
+          return [first?.what, first?.outcome];
+        };
+        assert.deepEqual(await told({}), ['pull-secret "one", "two"', "unknown"]);
+        const [what] = (await told({ credentials: { pullSecrets: [] } })) as string[];
+        assert.doesNotMatch(what ?? "", /pull-secret/);
+      }
+    });
+  });
+});
