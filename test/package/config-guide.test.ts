@@ -2,15 +2,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { test } from "node:test";
 import * as config from "../../src/config/index.ts";
+import { blocksOf, matches, ROOT, readGuide } from "./guide.ts";
 
-const ROOT = resolve(import.meta.dirname, "../..");
-const guide = readFileSync(join(ROOT, "docs/config.md"), "utf8");
+const guide = readGuide("config.md");
 
 test("every function of the table is there", () => {
-  const named = [...guide.matchAll(/^\| `([a-zA-Z]+)\(/gm)].map(([, name]) => name ?? "");
+  const named = matches(guide, /^\| `([a-zA-Z]+)\(/gm);
   assert.ok(named.length >= 12);
   const there: ReadonlySet<string> = new Set(Object.keys(config));
   assert.deepEqual(
@@ -30,7 +30,7 @@ test("every code of the table of warnings is one of its source", () => {
   };
   for (const [source, file] of Object.entries(sources)) {
     const row = guide.split("\n").find((line) => line.startsWith(`| \`${source}\` |`)) ?? "";
-    const codes = [...row.matchAll(/`([a-z-]+)`/g)].map(([, code]) => code).filter((code) => code !== source);
+    const codes = matches(row, /`([a-z-]+)`/g).filter((code) => code !== source);
     assert.ok(codes.length > 0, source);
     const text = readFileSync(join(ROOT, "src/config", file), "utf8");
     for (const code of codes) assert.match(text, new RegExp(`code: [^;}]*"${code}"`), `${source} ${code}`);
@@ -40,6 +40,6 @@ test("every code of the table of warnings is one of its source", () => {
 test("the example prints what the guide shows", () => {
   const args = ["--conditions=lading-source", "--no-warnings", "examples/config/node.ts"];
   const printed = execFileSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
-  const shown = /```text\n(.*?)```/s.exec(guide)?.[1];
+  const [shown] = blocksOf(guide, "text");
   assert.equal(shown, printed.replace(/ +$/gm, ""));
 });

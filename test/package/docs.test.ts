@@ -1,38 +1,17 @@
 /** What the guides say of functions and files: a table that names what is not there is worse than none. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { connectCri } from "../../src/cri/index.ts";
 import * as modules from "../../src/index.ts";
 import * as oci from "../../src/oci/index.ts";
 import { startCriRuntime } from "../../src/testing/index.ts";
-
-const ROOT = resolve(import.meta.dirname, "../..");
-
-/** The rows of the tables of a guide, without their heads. */
-function rowsOf(text: string): string[][] {
-  const lines = text.split("\n").filter((line) => line.startsWith("|"));
-  return lines
-    .filter((line, i) => !/^\|[-|]+\|$/.test(line) && !/^\|[-|]+\|$/.test(lines[i + 1] ?? ""))
-    .map((line) =>
-      line
-        .slice(1, -1)
-        .split("|")
-        .map((cell) => cell.trim()),
-    );
-}
+import { codesIn, linksOf, matches, ROOT, readGuide, rowsOf } from "./guide.ts";
 
 /** Names that a cell has in the place of functions: `exec`, `cri.runtime.version({})`. */
 function namesIn(cell: string): string[] {
-  return [...cell.matchAll(/`([a-z][A-Za-z]*(?:\.[a-z][A-Za-z]*)*)(?:\([^`]*)?`/g)].map(
-    ([, name]) => name ?? "",
-  );
-}
-
-/** Relative links of a guide, from its folder. */
-function linksOf(text: string): string[] {
-  return [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path ?? "");
+  return matches(cell, /`([a-z][A-Za-z]*(?:\.[a-z][A-Za-z]*)*)(?:\([^`]*)?`/g);
 }
 
 /** What the guides name beside functions: options, members, and the package itself. */
@@ -53,7 +32,7 @@ const guides = {
 
 for (const [name, { commands, examples }] of Object.entries(guides)) {
   describe(name, () => {
-    const text = readFileSync(join(ROOT, "docs", name), "utf8");
+    const text = readGuide(name);
 
     test("every function of a row is there, and every row says what there is", async (t) => {
       const rows = rowsOf(text);
@@ -92,8 +71,8 @@ for (const [name, { commands, examples }] of Object.entries(guides)) {
 
     test("every file that is linked is there, and every example is linked", () => {
       const links = linksOf(text);
-      for (const link of links) assert.ok(existsSync(resolve(ROOT, "docs", link)), link);
-      const linked = new Set(links.map((link) => resolve(ROOT, "docs", link)));
+      for (const link of links) assert.ok(existsSync(link), link);
+      const linked = new Set(links);
       const files = readdirSync(join(ROOT, "examples", examples)).filter((file) => file.endsWith(".ts"));
       assert.ok(files.length > 10);
       for (const file of files) assert.ok(linked.has(join(ROOT, "examples", examples, file)), file);
@@ -102,10 +81,7 @@ for (const [name, { commands, examples }] of Object.entries(guides)) {
 }
 
 test("the commands of the tools are all there", () => {
-  const text = readFileSync(join(ROOT, "docs/oci.md"), "utf8");
-  const said = new Set(
-    rowsOf(text).flatMap(([command = ""]) => [...command.matchAll(/`([^`]+)`/g)].map(([, each]) => each)),
-  );
+  const said = new Set(rowsOf(readGuide("oci.md")).flatMap(([command = ""]) => codesIn(command)));
   const crane =
     "append,auth get,auth login,auth logout,auth token,blob,catalog,config,copy,delete,digest,export,flatten,index append,index filter,index list,ls,manifest,mutate,pull,push,rebase,registry serve,tag,validate";
   const skopeo =

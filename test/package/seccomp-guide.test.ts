@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { withTables } from "../../scripts/seccomp-tables/markdown.ts";
 import { GUIDE, withSeccompTables } from "../../scripts/seccomp-tables.ts";
 import * as seccomp from "../../src/seccomp/index.ts";
+import { matches } from "./guide.ts";
 
 const text = readFileSync(GUIDE, "utf8");
 
@@ -38,14 +39,14 @@ test("every function that is named is exported", () => {
     others.add(other);
   }
   const prose = text.replaceAll(/<!-- table[\s\S]*?end of table -->/g, "").replaceAll(/```[\s\S]*?```/g, "");
-  const named = [...prose.matchAll(/`([a-z][A-Za-z0-9]*)`/g)].map(([, name = ""]) => name);
+  const named = matches(prose, /`([a-z][A-Za-z0-9]*)`/g);
   assert.ok(named.length > 30);
   for (const name of named) assert.ok(known.has(name) || others.has(name), name);
 });
 
 test("every example is named, and there", () => {
   const folder = join(dirname(GUIDE), "../examples/seccomp");
-  const named = [...text.matchAll(/examples\/seccomp\/([a-z-]+\.ts)/g)].map(([, file = ""]) => file);
+  const named = matches(text, /examples\/seccomp\/([a-z-]+\.ts)/g);
   assert.deepEqual([...named].sort(), readdirSync(folder).sort());
   for (const file of named) assert.ok(existsSync(join(folder, file)), file);
 });
