@@ -33,7 +33,8 @@ export function decryptionAnswer(found: NodeDecryption): DecryptionAnswer {
 function ofKeys({ folder, providers }: Extract<NodeDecryption, { kind: "keys" }>): DecryptionAnswer {
   const steps = [...folderSteps(folder), ...providerSteps(providers)];
   const means: DecryptionMeans = { name: folder.path, accepts: "all", keys: keysOf(folder) };
-  if (folder.link !== undefined) {
+  // A link in the place of the folder that leads nowhere is no folder at all.
+  if (folder.exists && folder.link !== undefined) {
     const everyPull = fails("ErrImagePull", `${NO_LINKS}: ${folder.link}`);
     return { steps, means: [means], everyPull };
   }

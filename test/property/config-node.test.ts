@@ -155,6 +155,41 @@ test("a node and its answers throw lading's errors only, ask for absolute paths 
   );
 });
 
+test("credentials are told for any image and candidate, and given for the image's own host alone", async () => {
+  const hosts = ["quay.io", "docker.io", "m.example"];
+  const images = fc.oneof(
+    fc.constantFrom("a", "team/a:1", ...hosts.map((host) => `${host}/a`)),
+    fc.string({ unit: "binary", maxLength: 12 }),
+  );
+  const entry = (host: string): [string, object] => [host, { username: host, password: SECRET }];
+  const auths = { auths: Object.fromEntries(hosts.map(entry)) };
+  const texts = {
+    "/var/lib/kubelet/config.json": JSON.stringify(auths),
+    "/etc/crio/crio.conf": "",
+    "/etc/containerd/config.toml": "",
+  };
+  const files = memory(texts, []);
+  const nodes = [
+    await loadNode({ root: "/not/there", files, runtime: "cri-o" }),
+    await loadNode({ root: "/not/there", files, runtime: "containerd" }),
+  ];
+  await fc.assert(
+    fc.asyncProperty(images, fc.constantFrom(...hosts), fc.constantFrom(...hosts), async (image, at, of) => {
+      const options = { image, candidate: `${of}/a` };
+      for (const node of nodes) {
+        const lookup = await answerOf(lookUpNodeCredentials(node, `${at}/a`, options));
+        const given = await answerOf((async () => nodeCredentials(node, options)(at, { repository: "a" }))());
+        assert.ok(!JSON.stringify(lookup ?? null).includes(SECRET));
+        if (given) assert.equal("username" in given && given.username, at);
+        if (lookup?.kind !== "found") continue;
+        assert.equal(lookup.toOtherHost, given === undefined);
+        if (node.runtime.kind === "cri-o") assert.equal(at, of);
+      }
+    }),
+    property,
+  );
+});
+
 test("the place of a key is one of the document, whatever the key is", () => {
   const text = 'a = 1\n[host."https://x"]\nb = 2\n[[registry]]\nc = 3\n';
   const document = parseTomlDocument("/f", text);

@@ -131,7 +131,8 @@ async function search(node: NodeConfig, repository: string, options: SearchOptio
   signal?.throwIfAborted();
   const name = image === undefined ? repository : referenceName(parseReference(image));
   const { candidate = image !== undefined && isShortName(image) ? repository : name } = options;
-  const isGiven = !ownOnly && (runtime.kind === "containerd" || host === repositoryHost(candidate));
+  const isOfCandidate = host === repositoryHost(candidate);
+  const isGiven = !ownOnly && (runtime.kind === "containerd" || isOfCandidate);
   const kubelet: KubeletCredentials = isGiven
     ? await kubeletCredentials(node, name, pullSecrets, { signal })
     : { steps: [], found: [] };

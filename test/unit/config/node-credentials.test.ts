@@ -230,7 +230,9 @@ describe("credentials for a mirror of an image", () => {
       // Nobody is sent by this library what is for another host.
       assert.equal(await userOf(node, "quay.io/app", short), "runtime-quay");
       assert.equal(await userOf(node, "m.example/app", short), "runtime-mirror");
-      await assert.rejects(lookUpNodeCredentials(node, "quay.io/app", { candidate: "a/b:1" }), TypeError);
+      for (const each of [node, await containerdNode(root)]) {
+        await assert.rejects(lookUpNodeCredentials(each, "quay.io/app", { candidate: "a/b:1" }), TypeError);
+      }
     });
   });
 
@@ -242,6 +244,7 @@ describe("credentials for a mirror of an image", () => {
         "own.example": { username: "second", password: SECRET },
       },
     });
+    const FIRST = { username: "first", password: SECRET };
     const configs = `version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.configs."own.example".auth]\nusername = "toml"\n`;
     const rest = {
       "/root/.docker/config.json": authFile({ "own.example": "runtime" }),
@@ -261,6 +264,16 @@ describe("credentials for a mirror of an image", () => {
       assert.deepEqual(await users(await crioNode(root)), ["cri-o", "kubelet-file"]);
       assert.deepEqual(await users(await containerdNode(root, { release: "1.7" })), ["kubelet-file"]);
     });
+    const helper = JSON.stringify({ credHelpers: { "own.example": "h" } });
+    for (const [kubelet, kind] of [
+      [nameless, "unknown"],
+      [JSON.stringify({ auths: { ...JSON.parse(two).auths, "own.example/a": FIRST } }), "found"],
+    ] as const) {
+      const files = { "/root/.docker/config.json": helper, "/var/lib/kubelet/config.json": kubelet };
+      await withRoot({ inside: files }, async (root) => {
+        assert.equal((await lookUpNodeCredentials(await crioNode(root), "own.example/a")).kind, kind);
+      });
+    }
     const broken = { "/root/.docker/config.json": "[", "/var/lib/kubelet/config.json": nameless };
     await withRoot({ inside: broken }, async (root) => {
       assert.equal(await userOf(await crioNode(root), "own.example/a"), "failed");

@@ -189,6 +189,11 @@ describe("CRI-O", () => {
       assert.deepEqual(plain.images[0]?.pulls[0]?.decryption?.layers, []);
       assert.match(formatExplanation(plain), /keys for encrypted layers: .*Symbolic links not supported/);
     });
+    await withRoot({ inside: { ...OPEN, "/etc/crio/keys": "->/nowhere" } }, async (root) => {
+      const { encrypted, plain } = await tracesOf(await crioNode(root));
+      assert.match(endOf(encrypted), MISSING);
+      assert.equal(endOf(plain), "runs");
+    });
     for (const other of ["no key", Buffer.from([0x99, 1])]) {
       await withRoot({ inside: { ...rsa, "/etc/crio/keys/other": other } }, async (root) => {
         const { encrypted, plain } = await tracesOf(await crioNode(root), { schemes: ["pgp"] });
