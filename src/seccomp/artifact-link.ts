@@ -5,6 +5,7 @@
  */
 import { collectBytes } from "../core/bytes.ts";
 import { verifyBytes } from "../core/digest.ts";
+import { jsonText } from "../core/json-write.ts";
 import { OCI_MANIFEST } from "../core/media-types.ts";
 import { formatReference } from "../core/reference.ts";
 import { raceSignal, type SignalOptions } from "../core/signal.ts";
@@ -68,15 +69,6 @@ export async function linkProfile(
   await raceSignal(store.push(linked.descriptor, linked.bytes, { signal }), signal);
   if (tag !== undefined) await raceSignal(store.tag(linked.descriptor, tag, { signal }), signal);
   return linked;
-}
-
-/** As `JSON.stringify`, with whole numbers of 64 bits in digits. */
-function jsonText(value: JsonValue): string {
-  if (typeof value === "bigint") return String(value);
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(jsonText).join()}]`;
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${jsonText(member)}`).join()}}`;
 }
 
 function refused(message: string): SeccompError {

@@ -4,6 +4,7 @@
  * @module
  */
 import { digestAlgorithm, digestOf } from "../../core/digest.ts";
+import { jsonText } from "../../core/json-write.ts";
 import { DOCKER_LAYER_GZIP, DOCKER_MANIFEST, OCI_LAYER, OCI_LAYER_GZIP } from "../../core/media-types.ts";
 import type { JsonValue } from "../../core/strict-json.ts";
 import type { DescribedContent, ImageLayer, StoredLayer } from "../artifact.ts";
@@ -144,13 +145,4 @@ function itemsOf(value: JsonValue | undefined): JsonValue[] {
 
 function jsonBytes(value: JsonValue): Uint8Array {
   return Buffer.from(jsonText(value));
-}
-
-/** As `JSON.stringify`, with whole numbers of 64 bits in digits. */
-function jsonText(value: JsonValue): string {
-  if (typeof value === "bigint") return String(value);
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(jsonText).join()}]`;
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${jsonText(member)}`).join()}}`;
 }
