@@ -10,8 +10,8 @@ import { nativeArchName } from "./arch.ts";
 import type { Converted, ConvertedRule, ConvertProfileOptions } from "./convert.ts";
 import { errnoNumber } from "./errno.ts";
 import { SeccompError } from "./errors.ts";
-import { copySyscall, nonEmpty } from "./runtime-spec.ts";
-import type { LinuxSeccomp, LinuxSyscall, ProfileSyscall, SeccompProfile } from "./types.ts";
+import { copySyscall, specOf } from "./runtime-spec.ts";
+import type { LinuxSyscall, ProfileSyscall, SeccompProfile } from "./types.ts";
 
 /** Native names that `archMap` is read for. On any other architecture the filter is native only. */
 const MAPPED: Readonly<Record<string, string>> = {
@@ -51,17 +51,7 @@ export function convertCommon(profile: SeccompProfile, options: ConvertProfileOp
     rules.push({ kind: "kept", index, rule: syscalls.length });
     syscalls.push(copySyscall(entry, names, errnoRet));
   });
-
-  const spec: LinuxSeccomp = {
-    defaultAction: profile.defaultAction,
-    ...(errno === undefined ? {} : { defaultErrnoRet: errno }),
-    ...nonEmpty("architectures", architectures),
-    ...nonEmpty("flags", profile.flags ?? []),
-    ...(profile.listenerPath ? { listenerPath: profile.listenerPath } : {}),
-    ...(profile.listenerMetadata ? { listenerMetadata: profile.listenerMetadata } : {}),
-    ...nonEmpty("syscalls", syscalls),
-  };
-  return { spec, rules };
+  return { spec: specOf(profile, { defaultErrnoRet: errno, architectures, syscalls }), rules };
 }
 
 /**

@@ -9,23 +9,15 @@
  * @module
  */
 import type { Converted } from "./convert.ts";
-import { copySyscall, nonEmpty } from "./runtime-spec.ts";
-import type { LinuxSeccomp, SeccompProfile } from "./types.ts";
+import { copySyscall, specOf } from "./runtime-spec.ts";
+import type { SeccompProfile } from "./types.ts";
 
 /** See {@link toRuntimeSpec} in `convert.ts`. */
 export function convertContainerd(profile: SeccompProfile): Converted {
-  const { defaultErrnoRet, syscalls = [] } = profile;
-  const spec: LinuxSeccomp = {
-    defaultAction: profile.defaultAction,
-    ...(defaultErrnoRet === undefined ? {} : { defaultErrnoRet }),
-    ...nonEmpty("architectures", profile.architectures ?? []),
-    ...nonEmpty("flags", profile.flags ?? []),
-    ...(profile.listenerPath ? { listenerPath: profile.listenerPath } : {}),
-    ...(profile.listenerMetadata ? { listenerMetadata: profile.listenerMetadata } : {}),
-    ...nonEmpty(
-      "syscalls",
-      syscalls.map((entry) => copySyscall(entry, entry.names ? [...entry.names] : null, entry.errnoRet)),
-    ),
-  };
+  const { defaultErrnoRet, architectures = [], syscalls: entries = [] } = profile;
+  const syscalls = entries.map((entry) =>
+    copySyscall(entry, entry.names ? [...entry.names] : null, entry.errnoRet),
+  );
+  const spec = specOf(profile, { defaultErrnoRet, architectures, syscalls });
   return { spec, rules: syscalls.map((_, index) => ({ kind: "kept", index, rule: index })) };
 }

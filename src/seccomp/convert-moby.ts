@@ -11,8 +11,8 @@ import type { Converted, ConvertedRule, ConvertProfileOptions } from "./convert.
 import { architecturesFor } from "./convert-common.ts";
 import { SeccompError } from "./errors.ts";
 import { atLeastKernel, parseKernelRelease } from "./kernel.ts";
-import { copySyscall, nonEmpty } from "./runtime-spec.ts";
-import type { KernelVersion, LinuxSeccomp, LinuxSyscall, ProfileSyscall, SeccompProfile } from "./types.ts";
+import { copySyscall, specOf } from "./runtime-spec.ts";
+import type { KernelVersion, LinuxSyscall, ProfileSyscall, SeccompProfile } from "./types.ts";
 
 /** Go's architectures: what `arches` is compared with, and what `archMap` is searched for. */
 const ARCHES: Readonly<Record<string, readonly [name: string, scmp?: string]>> = {
@@ -56,18 +56,8 @@ export function convertMoby(profile: SeccompProfile, options: ConvertProfileOpti
     rules.push({ kind: "kept", index, rule: syscalls.length });
     syscalls.push(copySyscall(entry, names, entry.errnoRet));
   });
-
   const { defaultErrnoRet } = profile;
-  const spec: LinuxSeccomp = {
-    defaultAction: profile.defaultAction,
-    ...(defaultErrnoRet === undefined ? {} : { defaultErrnoRet }),
-    ...nonEmpty("architectures", architectures),
-    ...nonEmpty("flags", profile.flags ?? []),
-    ...(profile.listenerPath ? { listenerPath: profile.listenerPath } : {}),
-    ...(profile.listenerMetadata ? { listenerMetadata: profile.listenerMetadata } : {}),
-    ...nonEmpty("syscalls", syscalls),
-  };
-  return { spec, rules };
+  return { spec: specOf(profile, { defaultErrnoRet, architectures, syscalls }), rules };
 }
 
 /** Unlike containers-common, Docker looks at both fields even in an entry that is dropped. */

@@ -4,7 +4,7 @@
  * @see {@link https://github.com/opencontainers/runtime-spec/blob/v1.2.1/config-linux.md#seccomp}
  * @module
  */
-import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall, ProfileSyscall } from "./types.ts";
+import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall, ProfileSyscall, SeccompProfile } from "./types.ts";
 
 /** Options of {@link formatSeccomp}. */
 export interface FormatSeccompOptions {
@@ -91,6 +91,26 @@ export function copySyscall(
     action: entry.action,
     ...(errnoRet === undefined ? {} : { errnoRet }),
     ...nonEmpty("args", (entry.args ?? []).map(copyArg)),
+  };
+}
+
+/** The object of a profile, from what a conversion made of its parts; empty parts are left out. */
+export function specOf(
+  { defaultAction, flags, listenerPath, listenerMetadata }: SeccompProfile,
+  {
+    defaultErrnoRet,
+    architectures,
+    syscalls,
+  }: { defaultErrnoRet: number | undefined; architectures: string[]; syscalls: LinuxSyscall[] },
+): LinuxSeccomp {
+  return {
+    defaultAction,
+    ...(defaultErrnoRet === undefined ? {} : { defaultErrnoRet }),
+    ...nonEmpty("architectures", architectures),
+    ...nonEmpty("flags", flags ?? []),
+    ...(listenerPath ? { listenerPath } : {}),
+    ...(listenerMetadata ? { listenerMetadata } : {}),
+    ...nonEmpty("syscalls", syscalls),
   };
 }
 
