@@ -8,13 +8,13 @@ import { collectBytes } from "../core/bytes.ts";
 import { digestAlgorithm, parseDigest } from "../core/digest.ts";
 import { CoreError, isLadingError } from "../core/errors.ts";
 import type { SignalOptions } from "../core/signal.ts";
+import { requestDelete } from "./delete-request.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { assertCapability } from "./endpoint.ts";
 import { OciError } from "./errors.ts";
-import { discardBody } from "./http.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import { isManifestType } from "./manifest-kind.ts";
-import { fetchFromRepository, type RepositoryPlace, repositoryAccess, repositoryUrl } from "./pull.ts";
+import { fetchFromRepository, type RepositoryPlace } from "./pull.ts";
 import { hasReferrersApi } from "./referrers.ts";
 import { changeReferrersIndex } from "./referrers-index.ts";
 import { assertTag } from "./tag.ts";
@@ -34,11 +34,11 @@ export async function deleteFromRepository(
   const digest = parseDigest(descriptor.digest);
   assertCapability(place.endpoint, "push");
   if (!isManifestType(descriptor.mediaType)) {
-    await requestDelete(place, `blobs/${digest}`, [405], signal);
+    await deleteOrSay(place, `blobs/${digest}`, [405], signal);
     return;
   }
   const manifest = await readManifest(place, descriptor, signal);
-  await requestDelete(place, `manifests/${digest}`, [400, 405], signal);
+  await deleteOrSay(place, `manifests/${digest}`, [400, 405], signal);
   const subject = manifest?.value.subject;
   if (!subject || (await hasReferrersApi(place, place.state.referrersApi, signal))) return;
   await changeReferrersIndex(
@@ -57,7 +57,7 @@ export async function deleteTagInRepository(
 ): Promise<void> {
   assertTag(tag);
   assertCapability(place.endpoint, "push");
-  await requestDelete(place, `manifests/${tag}`, [400, 405], signal);
+  await deleteOrSay(place, `manifests/${tag}`, [400, 405], signal);
 }
 
 /** The manifest that is to be deleted, for its subject; nothing for one that cannot be read. */
@@ -79,21 +79,15 @@ async function readManifest(
   }
 }
 
-async function requestDelete(
+/** Deletes, or says by a code of its own that the registry does not do that. */
+async function deleteOrSay(
   place: RepositoryPlace,
   rest: string,
   unsupported: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
-    const answer = await place.client.request({
-      ...repositoryAccess(place, ["delete", "pull"], signal),
-      method: "DELETE",
-      url: repositoryUrl(place, rest),
-      accept: [200, 202, 204],
-      repeatable: false,
-    });
-    await discardBody(answer);
+    await requestDelete(place, rest, signal);
   } catch (error) {
     if (error instanceof OciError && unsupported.includes(error.statusCode ?? 0)) {
       const { statusCode, method, url, errors } = error;

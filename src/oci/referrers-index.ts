@@ -8,6 +8,7 @@ import { type Digest, digestOf } from "../core/digest.ts";
 import { CoreError } from "../core/errors.ts";
 import { OCI_INDEX } from "../core/media-types.ts";
 import { delay, raceSignal } from "../core/signal.ts";
+import { requestDelete } from "./delete-request.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { referrersTag } from "./digest-tag.ts";
 import { OciError } from "./errors.ts";
@@ -159,14 +160,7 @@ async function deleteIndex(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
-    const answer = await place.client.request({
-      ...repositoryAccess(place, ["delete", "pull"], signal),
-      method: "DELETE",
-      url: repositoryUrl(place, `manifests/${digest}`),
-      accept: [200, 202, 204],
-      repeatable: false,
-    });
-    await discardBody(answer);
+    await requestDelete(place, `manifests/${digest}`, signal);
   } catch {
     signal?.throwIfAborted();
   }
