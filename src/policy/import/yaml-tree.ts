@@ -13,7 +13,7 @@ import type { JsonArray, JsonNode, JsonObject, JsonText } from "../../core/json-
 import { locate } from "../../core/json-tree.ts";
 import { PolicyError } from "../errors.ts";
 import { quote } from "../quote.ts";
-import { loadYaml, type YamlLibrary, yamlTooDeep } from "../sources/yaml-library.ts";
+import { loadYaml, parseYamlDocuments, type YamlLibrary } from "../sources/yaml-library.ts";
 
 /** Longest text accepted unless told otherwise, in bytes: more than any API server keeps of one object. */
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
@@ -41,17 +41,12 @@ export async function parseYamlTree(
     return new PolicyError("ERR_POLICY_SYNTAX", `yaml: ${message}`, { position, cause });
   };
   const library = await loadYaml();
-  if (yamlTooDeep(library, text)) throw refuse(0, "nested too deep");
-  const documents = library.parseAllDocuments(text, {
-    schema: "failsafe",
-    uniqueKeys: false,
-    prettyErrors: false,
-    logLevel: "silent",
-  });
+  const documents = parseYamlDocuments(library, text);
+  if (!documents) throw refuse(0, "nested too deep");
   const root: JsonText = { kind: "text", bytes: encoded };
   const list: JsonArray = { kind: "array", offset: 0, parent: root, key: "", items: [] };
   const reading: Reading = { library, refuse, offsetOf };
-  for (const document of Array.isArray(documents) ? documents : []) {
+  for (const document of documents) {
     const [problem] = [...document.errors, ...document.warnings];
     if (problem) throw refuse(problem.pos[0], problem.message, problem);
     const node = treeOf(document.contents, list, list.items.length, startOf(document, 0), reading);

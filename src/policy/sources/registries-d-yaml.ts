@@ -11,7 +11,7 @@
 import type { Document, Node, Pair, Scalar, YAMLMap } from "yaml";
 import { PolicyError } from "../errors.ts";
 import { quote } from "../quote.ts";
-import { loadYaml, type YamlLibrary, yamlTooDeep } from "./yaml-library.ts";
+import { loadYaml, parseYamlDocuments, type YamlLibrary } from "./yaml-library.ts";
 
 /** One section of a file: every option that it sets. */
 export interface SectionOptions {
@@ -67,14 +67,9 @@ export async function parseRegistriesDFile(path: string, text: string): Promise<
       `parsing ${path}: yaml: line ${lineOf(index)}: ${message}`,
       cause === undefined ? {} : { cause },
     );
-  if (yamlTooDeep(library, text)) throw refuse(0, "nested too deep");
-  const documents = library.parseAllDocuments(text, {
-    schema: "failsafe",
-    uniqueKeys: false,
-    prettyErrors: false,
-    logLevel: "silent",
-  });
-  const [document, next] = Array.isArray(documents) ? documents : [];
+  const documents = parseYamlDocuments(library, text);
+  if (!documents) throw refuse(0, "nested too deep");
+  const [document, next] = documents;
   const [problem] = document?.errors ?? [];
   if (problem) throw refuse(problem.pos[0], problem.message, problem);
   const notes: RegistriesDNote[] = [];

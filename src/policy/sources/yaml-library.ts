@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Document } from "yaml";
 import { isYamlDeeper } from "../../core/yaml-depth.ts";
 
 /** The library's exports. */
@@ -20,6 +21,22 @@ export function loadYaml(): Promise<YamlLibrary> {
     throw error;
   });
   return library;
+}
+
+/**
+ * The documents of a text, with their problems, or nothing for one that {@link yamlTooDeep} refuses.
+ *
+ * Scalars stay text, and keys may be there twice: whoever reads the documents decides on both. Nothing is printed.
+ */
+export function parseYamlDocuments(library: YamlLibrary, text: string): Document.Parsed[] | undefined {
+  if (yamlTooDeep(library, text)) return undefined;
+  const documents = library.parseAllDocuments(text, {
+    schema: "failsafe",
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: "silent",
+  });
+  return Array.isArray(documents) ? documents : [];
 }
 
 /** Whether a text is nested deeper than any file needs, or closes what it did not open. */
