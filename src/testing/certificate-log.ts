@@ -4,11 +4,12 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc6962#section-3}
  * @module
  */
-import { createHash, createPublicKey, sign } from "node:crypto";
+import { createPublicKey, sign } from "node:crypto";
 import { BitString } from "asn1js";
 import { Certificate, Extension } from "pkijs";
 import { type MintedCertificate, mintKey, toPem } from "./certificates.ts";
 import { derOctets } from "./der-write.ts";
+import { sha256 } from "./sha256.ts";
 
 /** A log of certificates. */
 export interface CertificateLog {
@@ -94,8 +95,4 @@ function toArrayBuffer(bytes: Uint8Array): ArrayBuffer {
   const copy = new ArrayBuffer(bytes.byteLength);
   new Uint8Array(copy).set(bytes);
   return copy;
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash("sha256").update(bytes).digest();
 }

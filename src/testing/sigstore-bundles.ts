@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { createHash, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { createPublicKey, type KeyObject, sign } from "node:crypto";
 import { OCI_MANIFEST } from "../core/media-types.ts";
 import type { SignalOptions } from "../core/signal.ts";
 import { emptyContent } from "../oci/artifact.ts";
@@ -14,6 +14,7 @@ import type { Pusher } from "../oci/store.ts";
 import { type Authorities, createAuthorities, type IssueOptions } from "./authorities.ts";
 import { createCertificateLog } from "./certificate-log.ts";
 import { publicKeyPem, toPem } from "./certificates.ts";
+import { sha256 } from "./sha256.ts";
 import { createTimestampAuthority, type TimestampAuthority } from "./timestamp-authority.ts";
 import { createTransparencyLog, type LogEntryJson, type TestTransparencyLog } from "./transparency-log.ts";
 
@@ -343,8 +344,4 @@ function spkiOf(key: KeyObject): Buffer {
 
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64");
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash("sha256").update(bytes).digest();
 }

@@ -4,7 +4,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc3161}
  * @module
  */
-import { createHash, type KeyObject, randomBytes, sign } from "node:crypto";
+import { type KeyObject, randomBytes, sign } from "node:crypto";
 import { Certificate } from "pkijs";
 import { type MintedCertificate, type MintOptions, mintCertificate } from "./certificates.ts";
 import {
@@ -16,6 +16,7 @@ import {
   derUnsigned,
   derValue,
 } from "./der-write.ts";
+import { sha256 } from "./sha256.ts";
 
 /** Options of {@link createTimestampAuthority}. */
 export interface TimestampAuthorityOptions {
@@ -125,8 +126,4 @@ function response({ leaf, key, imprint, at, embedded }: Token): Buffer {
   );
   const granted = derSequence(derUnsigned(Buffer.of(0)));
   return derSequence(granted, derSequence(SIGNED_DATA, derValue(0xa0, signedData)));
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash("sha256").update(bytes).digest();
 }

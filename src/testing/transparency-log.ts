@@ -6,8 +6,9 @@
  * @see {@link https://github.com/C2SP/C2SP/blob/main/tlog-checkpoint.md}
  * @module
  */
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { mintKey } from "./certificates.ts";
+import { sha256 } from "./sha256.ts";
 
 /** Options of {@link createTransparencyLog}. */
 export interface TransparencyLogOptions {
@@ -148,10 +149,4 @@ function splitOf(size: number): number {
   let split = 1;
   while (split * 2 < size) split *= 2;
   return split;
-}
-
-function sha256(...parts: readonly Uint8Array[]): Buffer {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest();
 }
