@@ -118,6 +118,7 @@ export async function explainSubject(
       version: answers.version,
       platform: formatPlatform(platform),
       kernel,
+      ...(answers.doubts.length === 0 ? {} : { doubts: answers.doubts }),
     },
     handler: {
       outcome: sandbox,

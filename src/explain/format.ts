@@ -52,6 +52,9 @@ export function formatExplanation(
     text: `Pod ${pod.namespace}/${pod.name} on ${node.runtime} ${node.version}, ${node.platform}: ${kind}`,
     below: [
       ...problems.map((problem) => outcomeLine(`${problem.path}: `, problem)),
+      ...(node.doubts ?? []).map(
+        (place): TextNode => ({ mark: "unclear", text: `not told exactly: the start of ${place}` }),
+      ),
       {
         mark: MARKS[handler.outcome.kind],
         text: `handler ${handler.name ?? "none"}${tail(handler.outcome)}`,

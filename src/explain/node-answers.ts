@@ -20,6 +20,7 @@ import { nodeSeccomp } from "../config/node/seccomp.ts";
 import { nodeShortNames } from "../config/node/short-names.ts";
 import { type NodeSignatureSourcesOptions, nodeSignatureSources } from "../config/node/signatures.ts";
 import type { NodeConfig } from "../config/node.ts";
+import type { NodeWarning } from "../config/node-warnings.ts";
 import type { Origin } from "../config/origin.ts";
 import { parseReference } from "../core/reference.ts";
 import type { SignalOptions } from "../core/signal.ts";
@@ -57,6 +58,7 @@ export function nodeAnswers(
     runtime: runtime.kind,
     version: runtime.kind === "cri-o" ? runtime.config.version : runtime.config.release,
     separatePulls: runtime.kind === "cri-o" && runtime.config.runtime.separate_pull_cgroup.value !== "",
+    doubts: node.warnings.flatMap(doubtOf),
     featureGates: new Map([...kubelet.featureGates].map(([name, { value }]) => [name, value])),
     handler: async (pod) => handlerAnswer(node, pod),
     names: (image, { signal }) => nodeShortNames(node, image, { signal }),
@@ -94,6 +96,13 @@ export function nodeAnswers(
       await Promise.all(signatureSources.map((source) => source.close()));
     },
   };
+}
+
+/** Where a daemon's start is not told; not what stands there, which may be a secret. */
+function doubtOf(warning: NodeWarning): string[] {
+  if (warning.code !== "not-exact") return [];
+  const service = "service" in warning ? warning.service : "kubelet.service";
+  return [`${service} ${placeOf(warning.origin, "")}`.trimEnd()];
 }
 
 /** What containerd goes by in the place of a policy: programs, or nothing. */

@@ -45,6 +45,7 @@ interface Setting {
   readonly runtime: NodeAnswers["runtime"];
   readonly version: string;
   readonly separatePulls: boolean;
+  readonly doubts: readonly string[];
   readonly featureGates: NodeAnswers["featureGates"];
   readonly signatureSources: readonly { name: string; formats: readonly StoredSignature["format"][] }[];
 }
@@ -89,6 +90,7 @@ export async function recordSubject(
     runtime: answers.runtime,
     version: answers.version,
     separatePulls: answers.separatePulls,
+    doubts: answers.doubts,
     featureGates: answers.featureGates,
     signatureSources: answers.signatureSources.map(({ name, formats }) => ({ name, formats })),
   };
@@ -211,6 +213,7 @@ function silentAnswers({
   runtime,
   version,
   separatePulls,
+  doubts,
   featureGates,
   signatureSources,
 }: Setting): NodeAnswers {
@@ -221,6 +224,7 @@ function silentAnswers({
     runtime,
     version,
     separatePulls,
+    doubts,
     featureGates,
     handler: refuse,
     names: refuse,

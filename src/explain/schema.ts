@@ -218,6 +218,7 @@ export const explanationSchema: JsonSchema = {
       version: text,
       platform: text,
       kernel: text,
+      "doubts?": texts,
     }),
     handler: object({ outcome: ref("outcome"), "name?": text, steps: list(ref("step")) }),
     features: list(ref("feature")),

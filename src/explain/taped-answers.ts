@@ -36,6 +36,7 @@ export function tapedAnswers(tape: Tape, answers: NodeAnswers): NodeAnswers {
     runtime: answers.runtime,
     version: answers.version,
     separatePulls: answers.separatePulls,
+    doubts: answers.doubts,
     featureGates: answers.featureGates,
     async handler(pod, options) {
       return (await tape.ask(["handler"], () => answers.handler(pod, options))) as HandlerAnswer;

@@ -87,6 +87,11 @@ export interface ExplainedNode {
   readonly platform: string;
   /** The kernel release that profiles were made for. */
   readonly kernel: string;
+  /**
+   * Places at which the node's files do not tell how its daemons are started, as `crio.service
+   * /etc/systemd/system/crio.service:7`: what they are told there is not part of this. Absent for none.
+   */
+  readonly doubts?: readonly string[];
 }
 
 /** The runtime handler of the Pod. */

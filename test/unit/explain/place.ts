@@ -157,6 +157,7 @@ export async function crioAnswers(given: NodeByHand = {}): Promise<NodeAnswers> 
     runtime: "cri-o",
     version,
     separatePulls: false,
+    doubts: [],
     featureGates: new Map(),
     handler: async () => ({ kind: "handler", name: "crun", isDefault: true, steps: [] }),
     names: async (image) => ({ by: "full-name", candidates: [withDefaultTag(parseReference(image))] }),

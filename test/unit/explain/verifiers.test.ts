@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { explainPod, formatExplanation } from "../../../src/explain/index.ts";
+import { Ajv } from "ajv";
+import { loadNode } from "../../../src/config/node/load.ts";
+import {
+  explainPod,
+  explanationSchema,
+  formatExplanation,
+  recordExplanation,
+  replayExplanation,
+} from "../../../src/explain/index.ts";
 import { containerdNode, crioNode, withRoot } from "../config/node-root.ts";
 import { fakeRegistries, podOf, pushImage } from "./place.ts";
 
+const validate = new Ajv({ strict: true }).compile(explanationSchema);
 const PROGRAM = { "/opt/containerd/image-verifier/bin/check": "" };
 
 describe("what is not known about a node's pulls leaves them open", () => {
@@ -26,6 +35,36 @@ describe("what is not known about a node's pulls leaves them open", () => {
       const old = await containerdNode(root, { release: "1.7" });
       assert.equal((await explainPod(podOf("quay.io/a/app:1"), old, { registry })).kind, "runs");
     });
+  });
+
+  test("a daemon that is not started as files tell is a doubt, by its place alone", async () => {
+    const { registry, store } = fakeRegistries();
+    await pushImage(store("quay.io/a/app"), "1");
+    const unit = "/etc/systemd/system/crio.service";
+    const inside = {
+      "/etc/containers/policy.json": '{"default":[{"type":"insecureAcceptAnything"}]}',
+      "/etc/crio/crio.conf": "",
+      "/etc/systemd/system/kubelet.service": "[Service]\nExecStart=/usr/bin/kubelet\n",
+      [unit]: "[Service]\nExecStart=/usr/bin/crio --new-flag=s3cret\n",
+    };
+    await withRoot({ inside }, async (root) => {
+      const pod = podOf("quay.io/a/app:1");
+      const { explanation, recording } = await recordExplanation(pod, await loadNode({ root }), { registry });
+      assert.deepEqual(explanation.node.doubts, [`crio.service ${unit}:2`]);
+      assert.ok(
+        formatExplanation(explanation).includes(`not told exactly: the start of crio.service ${unit}:2`),
+      );
+      assert.ok(!recording.includes("s3cret"));
+      assert.equal((await replayExplanation(recording)).isSame, true);
+      assert.ok(validate(JSON.parse(JSON.stringify(explanation))), JSON.stringify(validate.errors));
+    });
+    await withRoot(
+      { inside: { ...inside, [unit]: "[Service]\nExecStart=/usr/bin/crio\n" } },
+      async (root) => {
+        const trace = await explainPod(podOf("quay.io/a/app:1"), await loadNode({ root }), { registry });
+        assert.equal(trace.node.doubts, undefined);
+      },
+    );
   });
 
   test("pull secrets that the Pod names and nobody gave are told", async () => {
