@@ -170,6 +170,11 @@ export function invalidSignature(message: string, cause?: unknown): PolicyError 
   return new PolicyError("ERR_POLICY_INVALID_SIGNATURE", message, cause === undefined ? {} : { cause });
 }
 
+/** Signatures, or what they are kept in, that are not what they must be. */
+export function unreadable(message: string, cause?: unknown): PolicyError {
+  return new PolicyError("ERR_POLICY_SIGNATURES", message, cause === undefined ? {} : { cause });
+}
+
 /** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

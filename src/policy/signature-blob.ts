@@ -12,7 +12,7 @@
 import { CoreError } from "../core/errors.ts";
 import { type JsonNode, jsonError, members, parseJson, stringOf } from "../core/strict-json.ts";
 import { decodeBase64 } from "./base64.ts";
-import { PolicyError } from "./errors.ts";
+import { unreadable } from "./errors.ts";
 import { quote } from "./quote.ts";
 
 /** A signature as it is stored. */
@@ -118,8 +118,4 @@ function mapOf(node: JsonNode): Map<string, string> {
 
 function hex(octet: number): string {
   return octet.toString(16).padStart(2, "0");
-}
-
-function unreadable(message: string, cause?: unknown): PolicyError {
-  return new PolicyError("ERR_POLICY_SIGNATURES", message, cause === undefined ? {} : { cause });
 }

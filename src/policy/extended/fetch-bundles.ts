@@ -14,7 +14,7 @@ import { referrersTag } from "../../oci/digest-tag.ts";
 import { OciError } from "../../oci/errors.ts";
 import { fetchBlob, fetchManifest } from "../../oci/fetch.ts";
 import type { ReadStore, ReferrerLister } from "../../oci/store.ts";
-import { invalidSignature, messageOf, PolicyError } from "../errors.ts";
+import { invalidSignature, messageOf, PolicyError, unreadable } from "../errors.ts";
 import { MAX_BUNDLE_BYTES, parseBundle, type SigstoreBundle } from "./bundle.ts";
 
 /** Where bundles are looked for, and how many. More fails: what was not looked at must not read as "not there". */
@@ -178,8 +178,4 @@ async function fetchBundle(
     if (!(cause instanceof PolicyError)) throw cause;
     return { found: { manifest: descriptor.digest, content: cause }, bytes: bytes.byteLength };
   }
-}
-
-function unreadable(message: string): PolicyError {
-  return new PolicyError("ERR_POLICY_SIGNATURES", message);
 }

@@ -9,10 +9,11 @@ import { cosignTag } from "../../oci/digest-tag.ts";
 import { OciError } from "../../oci/errors.ts";
 import { fetchBlob, fetchManifest } from "../../oci/fetch.ts";
 import type { ReadStore } from "../../oci/store.ts";
+import { unreadable } from "../errors.ts";
 import { resolveWithContent } from "../one-step.ts";
 import type { SigstoreSignature } from "../signature-blob.ts";
 import { MAX_SIGNATURE_BYTES, MAX_SIGNATURES, MAX_TOTAL_BYTES } from "./limits.ts";
-import { type SignatureSource, unreadable } from "./signature-source.ts";
+import type { SignatureSource } from "./signature-source.ts";
 
 /**
  * Signatures that cosign (up to version 2) attached: the layers of the manifest that the tag `sha256-….sig` of

@@ -96,8 +96,3 @@ export function signaturesError(source: string, cause: unknown): PolicyError {
   const message = isLadingError(cause) || cause instanceof Error ? cause.message : String(cause);
   return new PolicyError("ERR_POLICY_SIGNATURES", `reading signatures from ${source}: ${message}`, { cause });
 }
-
-/** Signatures that are not what they must be. */
-export function unreadable(message: string, cause?: unknown): PolicyError {
-  return new PolicyError("ERR_POLICY_SIGNATURES", message, cause === undefined ? {} : { cause });
-}
