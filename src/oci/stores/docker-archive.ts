@@ -73,22 +73,13 @@ export async function openDockerArchive(
   const { maxManifestBytes = MAX_MANIFEST_BYTES } = options;
   const file = await openTarFile(path, CODE, options);
   try {
-    const list = findOnce(file, path, LIST);
+    const list = file.findOnly(LIST);
     const images = parseDockerArchiveList(await file.readWhole(list, maxManifestBytes), maxManifestBytes);
     return dockerArchive(path, file, images, options);
   } catch (error) {
     await file.close();
     throw error;
   }
-}
-
-function findOnce(file: TarFile, path: string, name: string): TarEntry {
-  const shown = JSON.stringify(name.slice(0, 256));
-  const entry = file.find(name);
-  if (!entry) throw new OciError(CODE, `${path} has no ${shown}`);
-  // One program would read the first, another one the last.
-  if (file.isTwice(name)) throw new OciError(CODE, `${path} has several ${shown}`);
-  return entry;
 }
 
 function dockerArchive(
@@ -171,7 +162,7 @@ function dockerArchive(
   async function describe(image: DockerArchiveImage, signal: AbortSignal | undefined): Promise<Descriptor> {
     const known = described.get(image);
     if (known) return known;
-    const config = await file.readWhole(findOnce(file, path, image.config), maxManifestBytes);
+    const config = await file.readWhole(file.findOnly(image.config), maxManifestBytes);
     assertNamedByDigest(image.config, config);
     const diffIds = readDiffIds(config, maxManifestBytes);
     if (diffIds.length !== image.layers.length) {
@@ -209,7 +200,7 @@ function dockerArchive(
     name: string,
     signal: AbortSignal | undefined,
   ): Promise<{ descriptor: Descriptor; diffId: Digest }> {
-    const entry = findOnce(file, path, name);
+    const entry = file.findOnly(name);
     const known = layers.get(entry.offset);
     if (known) return known;
     const digester = createDigester();

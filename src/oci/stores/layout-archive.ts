@@ -47,26 +47,13 @@ export async function openLayoutArchive(path: string, options: ArchiveOptions = 
   const { maxManifestBytes = MAX_MANIFEST_BYTES } = options;
   const file = await openTarFile(path, "ERR_OCI_LAYOUT_INVALID", options);
   try {
-    checkLayoutVersion(await readDocument(file, path, "oci-layout", maxManifestBytes));
-    const bytes = await readDocument(file, path, "index.json", maxManifestBytes);
+    checkLayoutVersion(await file.readWhole(file.findOnly("oci-layout"), maxManifestBytes));
+    const bytes = await file.readWhole(file.findOnly("index.json"), maxManifestBytes);
     return layoutArchive(path, file, parseLayoutIndex(bytes, maxManifestBytes).document, maxManifestBytes);
   } catch (error) {
     await file.close();
     throw error;
   }
-}
-
-async function readDocument(
-  file: TarFile,
-  path: string,
-  name: string,
-  maxBytes: number,
-): Promise<Uint8Array> {
-  const entry = file.find(name);
-  if (!entry) throw new OciError("ERR_OCI_LAYOUT_INVALID", `${path} has no ${name}`);
-  // One program would read the first, another one the last.
-  if (file.isTwice(name)) throw new OciError("ERR_OCI_LAYOUT_INVALID", `${path} has several ${name}`);
-  return file.readWhole(entry, maxBytes);
 }
 
 function layoutArchive(path: string, file: TarFile, index: IndexDocument, maxBytes: number): LayoutArchive {

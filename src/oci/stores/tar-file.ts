@@ -48,8 +48,8 @@ export interface TarEntry {
 export interface TarFile {
   /** The entry of a path, links within the archive followed; nothing where there is none. */
   find(path: string): TarEntry | undefined;
-  /** Whether several entries have the path. */
-  isTwice(path: string): boolean;
+  /** The only entry of a path; fails where there is none, or more than one. */
+  findOnly(path: string): TarEntry;
   /** The content of an entry, not verified. */
   read(entry: TarEntry): AsyncGenerator<Uint8Array, void>;
   /** The content of an entry that must fit into `maxBytes`. */
@@ -257,7 +257,8 @@ function tarFile(
   const assertOpen = (): void => {
     if (closed !== undefined) throw new OciError("ERR_OCI_CLOSED", `${path} was closed`);
   };
-  return {
+  const shown = (name: string): string => JSON.stringify(name.slice(0, 256));
+  const file: TarFile = {
     find(name) {
       assertOpen();
       let at = cleanName(name);
@@ -268,9 +269,16 @@ function tarFile(
         at = found.target;
       }
       if (at === undefined) return undefined;
-      throw new OciError(code, `${path}: a link without end at ${JSON.stringify(name.slice(0, 160))}`);
+      throw new OciError(code, `${path}: a link without end at ${shown(name)}`);
     },
-    isTwice: (name) => (entries.get(cleanName(name) ?? "")?.length ?? 0) > 1,
+    findOnly(name) {
+      const entry = file.find(name);
+      if (!entry) throw new OciError(code, `${path} has no ${shown(name)}`);
+      // One program would read the first, another one the last.
+      const { length } = entries.get(cleanName(name) ?? "") ?? [];
+      if (length > 1) throw new OciError(code, `${path} has several ${shown(name)}`);
+      return entry;
+    },
     async *read(entry) {
       assertOpen();
       for await (const piece of readRange(handle, entry)) {
@@ -290,4 +298,5 @@ function tarFile(
       return closed;
     },
   };
+  return file;
 }
