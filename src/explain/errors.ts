@@ -13,6 +13,8 @@ export type ExplainErrorCode =
   | "ERR_EXPLAIN_TOO_LARGE"
   /** Whether the node has the image already is not known, and the kubelet does not pull it. */
   | "ERR_EXPLAIN_LOCAL_IMAGE"
+  /** A link leads to a file that is not there, and the node may have it. */
+  | "ERR_EXPLAIN_DANGLING_LINK"
   /** Programs of the node decide about its images, and nobody asks them here. */
   | "ERR_EXPLAIN_IMAGE_VERIFIERS"
   /** Layers are encrypted, and whether what the node has opens them is not known. */

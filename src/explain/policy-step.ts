@@ -19,6 +19,7 @@ import type {
   PolicyFile,
   RequirementExplanation,
   SignatureExplanation,
+  Undecided,
 } from "./trace.ts";
 
 /** A policy that decides. */
@@ -54,6 +55,17 @@ function policyFiles({ file }: NodeAnswers): ReadPolicyFile {
     // As the system says it, which is what the verifier's own reader would pass on.
     throw Object.assign(new Error(`open ${path}: no such file or directory`), { code: "ENOENT" });
   };
+}
+
+/**
+ * What is not known of how a policy was chosen: of files that are a copy of some of a node's, a link to nowhere does not
+ * say that the node has no other policy, which would go before this one.
+ */
+export function policyDoubt({ steps }: DecidingPolicy): Undecided | undefined {
+  const dangling = steps.find(({ outcome }) => outcome === "dangling");
+  if (!dangling) return undefined;
+  const message = `whether the node has the policy ${dangling.what} is not known: a link on its way leads nowhere`;
+  return { kind: "undecided", code: "ERR_EXPLAIN_DANGLING_LINK", message };
 }
 
 /** A verdict as a part of a trace. */

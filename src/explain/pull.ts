@@ -23,6 +23,7 @@ import {
   type DecidingPolicy,
   explainVerdict,
   fileOf,
+  policyDoubt,
   pullOutcome,
   verifierFor,
 } from "./policy-step.ts";
@@ -156,7 +157,7 @@ async function decide(reference: Reference, options: PullOptions): Promise<Decid
     const verifier = options.verifiers.get(policy) ?? verifierFor(policy, source, options);
     options.verifiers.set(policy, verifier);
     const verdict = await verifier.evaluate(reference, { signal, platform });
-    const outcome = pullOutcome(verdict, answers);
+    const outcome = policyDoubt(policy) ?? pullOutcome(verdict, answers);
     const explained = explainVerdict(verdict, policy);
     if (verdict.kind !== "allowed") return { answered: true, outcome, policy: explained };
     const { digest, indexDigest } = verdict;

@@ -23,7 +23,7 @@ import { boundingSet } from "./capabilities.ts";
 import { ExplainError } from "./errors.ts";
 import { fails, pullFailure, RUNS, undecided } from "./failures.ts";
 import type { SubjectContainer } from "./pod.ts";
-import { explainVerdict, verifierFor } from "./policy-step.ts";
+import { explainVerdict, policyDoubt, verifierFor } from "./policy-step.ts";
 import type { PullOptions } from "./pull.ts";
 import type {
   CallExplanation,
@@ -188,6 +188,8 @@ async function checkArtifact(
   const { answers, source, platform, signal } = options;
   const policy = await answers.policy("", { signal });
   if (policy.kind !== "policy") return;
+  const doubt = policyDoubt(policy);
+  if (doubt) throw new ExplainError("ERR_EXPLAIN_DANGLING_LINK", doubt.message);
   const { tag, digest, ...name } = reference;
   const asked = digest === undefined ? { ...name, tag: tag ?? "latest" } : { ...name, digest };
   const verdict = await verifierFor(policy, source, options).evaluate(formatReference(asked), {

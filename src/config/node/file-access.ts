@@ -4,6 +4,7 @@
  * @module
  */
 import { posix } from "node:path";
+import type { SignalOptions } from "../../core/signal.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { ReadCertificate } from "../../oci/mirrors/attempt-endpoint.ts";
 import type { ReadPolicyFile } from "../../policy/trust-files.ts";
@@ -59,6 +60,25 @@ export function nodeProfiles({
   files,
 }: Pick<NodeConfig, "files">): NonNullable<FilterOfChoiceOptions["readFile"]> {
   return async (path, options) => (await files.readBytes(daemonPath(path), options)) ?? null;
+}
+
+/**
+ * The first link on the way to a path that leads nowhere; undefined where there is none. On the node itself nothing is
+ * there; in a copy of a part of its files it may be.
+ */
+export async function danglingLink(
+  files: NodeFiles,
+  path: string,
+  options: SignalOptions,
+): Promise<string | undefined> {
+  const parts = daemonPath(path).split("/");
+  for (let length = 2; length <= parts.length; length++) {
+    const each = parts.slice(0, length).join("/");
+    if (!(await files.isLink(each, options))) continue;
+    const isThere = (await files.list(each, options)) ?? (await files.readBytes(each, options));
+    if (isThere === undefined) return each;
+  }
+  return undefined;
 }
 
 function isMissing(error: unknown): error is Error {

@@ -11,7 +11,7 @@ import { crioPolicyOptions } from "../crio/use.ts";
 import type { NodeConfig } from "../node.ts";
 import type { Origin } from "../origin.ts";
 import { crioUser } from "./crio-user.ts";
-import { readExisting } from "./file-access.ts";
+import { danglingLink, readExisting } from "./file-access.ts";
 
 /** A file that could have decided. */
 export interface PolicyCandidate {
@@ -20,8 +20,11 @@ export interface PolicyCandidate {
   readonly by: "signature_policy_dir" | "signature_policy" | "system";
   /** Where the option stands; absent for a default and for the search. */
   readonly origin?: Origin;
-  /** `outranked`: not looked at, since an earlier one decides. */
-  readonly outcome: "chosen" | "missing" | "outranked";
+  /**
+   * `outranked`: not looked at, since an earlier one decides. `dangling`: missing, since a link on the way leads nowhere;
+   * of a copied part of a node's files that does not say that the node has none.
+   */
+  readonly outcome: "chosen" | "missing" | "dangling" | "outranked";
 }
 
 /** The policy for a namespace. */
@@ -67,12 +70,19 @@ export async function nodePolicy(
   const options = { ...crioPolicyOptions(runtime.config), env, readFile: readExisting(files), signal };
   const { path, policy } = await loadPolicyForNamespace(namespace, options);
   const chosen = places.findIndex((place) => place.path === path);
-  const candidates = places.map(
-    (place, index): PolicyCandidate => ({
-      ...place,
-      outcome: index === chosen ? "chosen" : index < chosen ? "missing" : "outranked",
-    }),
-  );
+  const candidates: PolicyCandidate[] = [];
+  for (const [index, place] of places.entries()) {
+    const isAbsent = index < chosen;
+    const isDangling = isAbsent && (await danglingLink(files, place.path, { signal })) !== undefined;
+    const outcome = isDangling
+      ? "dangling"
+      : isAbsent
+        ? "missing"
+        : index === chosen
+          ? "chosen"
+          : "outranked";
+    candidates.push({ ...place, outcome });
+  }
   return { kind: "policy", path, policy, checkedAtCreate: candidates[chosen]?.by !== "system", candidates };
 }
 

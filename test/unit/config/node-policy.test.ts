@@ -53,6 +53,39 @@ describe("nodePolicy", () => {
     ]);
   });
 
+  test("a link to nowhere is told, wherever it is on the way", async () => {
+    for (const link of [
+      { "/etc/crio/policies/team.json": "->/opt/team.json" },
+      { "/etc/crio/policies": "->../../../opt/policies" },
+      { "/etc/crio/policies": "->policies" },
+      { "/etc/crio/policies/team.json": "->b.json", "/etc/crio/policies/b.json": "->/opt/team.json" },
+    ] as RootFiles[]) {
+      const files = { ...link, "/etc/containers/policy.json": ACCEPT };
+      const outside = { "/opt/team.json": REJECT, "/opt/policies/team.json": REJECT };
+      if (link["/etc/crio/policies"] === "->policies") {
+        await assert.rejects(told(files, "team", { outside }), { code: "ERR_POLICY_FILE" });
+        continue;
+      }
+      assert.deepEqual(await told(files, "team", { outside }), [
+        "/etc/containers/policy.json",
+        "insecureAcceptAnything",
+        false,
+        "dangling,missing,chosen,outranked",
+      ]);
+    }
+    const linked = {
+      "/etc/crio/policies": "->/opt",
+      "/opt/x.json": ACCEPT,
+      "/etc/containers/policy.json": REJECT,
+    };
+    assert.deepEqual(await told(linked, "team"), [
+      "/etc/containers/policy.json",
+      "reject",
+      false,
+      "missing,missing,chosen,outranked",
+    ]);
+  });
+
   test("the system's own policy is root's, and is not asked again when containers are made", async () => {
     const files = { "/etc/containers/policy.json": REJECT, "/usr/share/containers/policy.json": ACCEPT };
     assert.deepEqual(await told(files, ""), [

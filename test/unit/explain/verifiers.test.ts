@@ -37,6 +37,27 @@ describe("what is not known about a node's pulls leaves them open", () => {
     });
   });
 
+  test("a policy behind a link to nowhere, which would go before the one that is there", async () => {
+    const { registry, store } = fakeRegistries();
+    await pushImage(store("quay.io/a/app"), "1");
+    const accept = '{"default":[{"type":"insecureAcceptAnything"}]}';
+    const rest = { "/etc/containers/policy.json": accept };
+    for (const [files, kind] of [
+      [{ "/etc/crio/policies/shop.json": "->/opt/shop.json" }, "undecided"],
+      [{ "/etc/crio/policies": "->/opt" }, "undecided"],
+      [{ "/etc/crio/policies/other.json": "->/opt/other.json" }, "runs"],
+      [{ "/etc/crio/policies/shop.json": accept, "/root/.config": "->/opt/config" }, "runs"],
+      [{ "/root/.config": "->/opt/config" }, "undecided"],
+    ] as const) {
+      await withRoot({ inside: { ...rest, ...files } }, async (root) => {
+        const trace = await explainPod(podOf("quay.io/a/app:1"), await crioNode(root), { registry });
+        assert.equal(trace.kind, kind, JSON.stringify(files));
+        const [problem] = trace.problems;
+        if (problem) assert.equal(problem.kind === "undecided" && problem.code, "ERR_EXPLAIN_DANGLING_LINK");
+      });
+    }
+  });
+
   test("a daemon that is not started as files tell is a doubt, by its place alone", async () => {
     const { registry, store } = fakeRegistries();
     await pushImage(store("quay.io/a/app"), "1");
