@@ -27,6 +27,11 @@ const READ = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NON
 export interface NodeFilesOptions {
   /** The folder that stands for `/`: `/` for this machine. */
   root: string;
+  /**
+   * Is told each path that was looked for in vain since a link on the way leads nowhere: on a node nothing is there, and
+   * a copy of a part of its files may lack what is.
+   */
+  onDanglingLink?: ((path: string) => void) | undefined;
 }
 
 /** Reads files and folders of a node by their absolute paths on it. */
@@ -47,29 +52,36 @@ export interface NodeFiles extends ConfigFiles {
  * Each function rejects with a `ConfigError`: `ERR_CONFIG_FILE` for what is there but cannot be read, is no file, no
  * UTF-8 text, or a circle of links; `ERR_CONFIG_TOO_LARGE` for a longer file.
  */
-export function nodeFiles({ root }: NodeFilesOptions): NodeFiles {
+export function nodeFiles({ root, onDanglingLink = () => {} }: NodeFilesOptions): NodeFiles {
+  const below: Below = { root, onDanglingLink };
   return {
     async read(path, { signal }) {
       signal?.throwIfAborted();
-      return await raceSignal(readText(root, path), signal);
+      return await raceSignal(readText(below, path), signal);
     },
     async readBytes(path, { signal }) {
       signal?.throwIfAborted();
-      return await raceSignal(readFile(root, path, STRICTLY_MISSING), signal);
+      return await raceSignal(readFile(below, path, STRICTLY_MISSING), signal);
     },
     async list(path, { signal }) {
       signal?.throwIfAborted();
-      return await raceSignal(listFolder(root, path), signal);
+      return await raceSignal(listFolder(below, path), signal);
     },
     async isLink(path, { signal }) {
       signal?.throwIfAborted();
-      return await raceSignal(isLinkBelow(root, path), signal);
+      return await raceSignal(isLinkBelow(below, path), signal);
     },
   };
 }
 
-async function readText(root: string, path: string): Promise<string | undefined> {
-  const bytes = await readFile(root, path, MISSING);
+/** A root, and who is told of links that lead nowhere. */
+interface Below {
+  readonly root: string;
+  readonly onDanglingLink: (path: string) => void;
+}
+
+async function readText(below: Below, path: string): Promise<string | undefined> {
+  const bytes = await readFile(below, path, MISSING);
   try {
     return bytes && new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -78,11 +90,11 @@ async function readText(root: string, path: string): Promise<string | undefined>
 }
 
 async function readFile(
-  root: string,
+  below: Below,
   path: string,
   missing: readonly unknown[],
 ): Promise<Uint8Array | undefined> {
-  const place = await resolveBelow(root, path, missing);
+  const place = await resolveBelow(below, path, missing);
   if (place === undefined) return undefined;
   const handle = await openIfExists(place, path, missing);
   if (!handle) return undefined;
@@ -125,8 +137,8 @@ async function readAll(handle: FileHandle, path: string): Promise<Buffer> {
   }
 }
 
-async function listFolder(root: string, path: string): Promise<string[] | undefined> {
-  const place = await resolveBelow(root, path);
+async function listFolder(below: Below, path: string): Promise<string[] | undefined> {
+  const place = await resolveBelow(below, path);
   if (place === undefined) return undefined;
   try {
     return await readdir(place);
@@ -136,17 +148,17 @@ async function listFolder(root: string, path: string): Promise<string[] | undefi
   }
 }
 
-async function isLinkBelow(root: string, path: string): Promise<boolean> {
+async function isLinkBelow(below: Below, path: string): Promise<boolean> {
   const clean = posix.normalize(path).replace(/(?<=.)\/$/, "");
   if (clean === "/") return false;
-  const folder = await resolveBelow(root, posix.dirname(clean));
+  const folder = await resolveBelow(below, posix.dirname(clean));
   if (folder === undefined) return false;
   return typeof (await linkTarget(join(folder, posix.basename(clean)), path, MISSING)) === "string";
 }
 
 /** Where a path of the node is on this machine, with no link in it below the root; undefined if it is nowhere. */
 async function resolveBelow(
-  root: string,
+  { root, onDanglingLink }: Below,
   path: string,
   missing: readonly unknown[] = MISSING,
 ): Promise<string | undefined> {
@@ -156,6 +168,8 @@ async function resolveBelow(
   const left = path.split("/").reverse();
   const done: string[] = [];
   let links = 0;
+  // How much of the path is left behind the link that is being followed.
+  let behindLink: number | undefined;
   for (let part = left.pop(); part !== undefined; part = left.pop()) {
     if (part === "" || part === ".") continue;
     if (part === "..") {
@@ -164,12 +178,16 @@ async function resolveBelow(
     }
     const place = join(root, ...done, part);
     const target = await linkTarget(place, path, missing);
-    if (target === null) return undefined;
+    if (target === null) {
+      if (behindLink !== undefined && left.length >= behindLink) onDanglingLink(path);
+      return undefined;
+    }
     if (target === undefined) {
       done.push(part);
       continue;
     }
     if (++links > MAX_LINKS) throw fileError(path, "too many links");
+    if (behindLink === undefined || left.length < behindLink) behindLink = left.length;
     if (posix.isAbsolute(target)) done.length = 0;
     left.push(...target.split("/").reverse());
   }

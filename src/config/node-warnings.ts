@@ -52,6 +52,11 @@ export type NodeAgreementWarning =
       readonly reason: string;
       readonly origin?: Origin;
     }
+  /**
+   * Something that daemons look for, behind a link to nowhere: they pass over it, and a copy of a part of a node's files
+   * may lack what is there on the node.
+   */
+  | { readonly code: "dangling-link"; readonly path: string }
   /** Programs that containerd asks about each image: whatever they refuse is not pulled, which no file tells. */
   | { readonly code: "image-verifiers"; readonly folder: string; readonly programs: readonly string[] };
 

@@ -43,7 +43,7 @@ export interface NodeAnswers {
   file(path: string, options: SignalOptions): Promise<Uint8Array | undefined>;
   /** Whether CRI-O pulls in a process of its own, which gives no more than a text back. */
   readonly separatePulls: boolean;
-  /** Places at which files do not tell how the daemons are started. */
+  /** What the node's files do not tell exactly. */
   readonly doubts: readonly string[];
   /** Gates of the kubelet that are set. */
   readonly featureGates: ReadonlyMap<string, boolean>;

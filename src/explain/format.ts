@@ -53,7 +53,7 @@ export function formatExplanation(
     below: [
       ...problems.map((problem) => outcomeLine(`${problem.path}: `, problem)),
       ...(node.doubts ?? []).map(
-        (place): TextNode => ({ mark: "unclear", text: `not told exactly: the start of ${place}` }),
+        (place): TextNode => ({ mark: "unclear", text: `not told exactly: ${place}` }),
       ),
       {
         mark: MARKS[handler.outcome.kind],

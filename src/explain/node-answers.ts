@@ -98,11 +98,12 @@ export function nodeAnswers(
   };
 }
 
-/** Where a daemon's start is not told; not what stands there, which may be a secret. */
+/** What files do not tell of a daemon's start, and what is behind a link; not what stands there, which may be a secret. */
 function doubtOf(warning: NodeWarning): string[] {
+  if (warning.code === "dangling-link") return [`${warning.path}, behind a link to nowhere`];
   if (warning.code !== "not-exact") return [];
   const service = "service" in warning ? warning.service : "kubelet.service";
-  return [`${service} ${placeOf(warning.origin, "")}`.trimEnd()];
+  return [`the start of ${service} ${placeOf(warning.origin, "")}`.trimEnd()];
 }
 
 /** What containerd goes by in the place of a policy: programs, or nothing. */

@@ -88,8 +88,8 @@ export interface ExplainedNode {
   /** The kernel release that profiles were made for. */
   readonly kernel: string;
   /**
-   * Places at which the node's files do not tell how its daemons are started, as `crio.service
-   * /etc/systemd/system/crio.service:7`: what they are told there is not part of this. Absent for none.
+   * What the node's files do not tell exactly, and is not part of this: `the start of crio.service
+   * /etc/systemd/system/crio.service:7`, or a file behind a link to nowhere. Absent for none.
    */
   readonly doubts?: readonly string[];
 }

@@ -21,7 +21,10 @@ import { type LoadCrioRuntimeOptions, loadContainerdRuntime, loadCrioRuntime } f
 export interface LoadNodeOptions extends SignalOptions {
   /** The folder that stands for the node's `/`: `/` for this machine. Links are followed below it. */
   root: string;
-  /** Reads the files, by absolute paths on the node. Default: from disk below `root`. */
+  /**
+   * Reads the files, by absolute paths on the node. Default: from disk below `root`, with warnings of links that lead
+   * nowhere.
+   */
   files?: NodeFiles | undefined;
   /** The node's runtime. Default: the one that the kubelet's endpoint or the node's files tell. */
   runtime?: "cri-o" | "containerd" | undefined;
@@ -52,8 +55,10 @@ export interface LoadNodeOptions extends SignalOptions {
  * @throws {PolicyError} `ERR_POLICY_REGISTRIES_D` for files of registries.d that are none.
  */
 export async function loadNode(options: LoadNodeOptions): Promise<NodeConfig> {
-  const { root, files = nodeFiles({ root }), runtimeClasses = new Map(), signal } = options;
+  const { root, runtimeClasses = new Map(), signal } = options;
   signal?.throwIfAborted();
+  const dangling = new Set<string>();
+  const files = options.files ?? nodeFiles({ root, onDanglingLink: (path) => dangling.add(path) });
   const kubelet = await loadKubeletConfig({ ...options.kubelet, root, files, signal });
   const kubeletService = await loadService("kubelet.service", { files, signal });
   const crio = await crioCommand(options, files);
@@ -75,6 +80,7 @@ export async function loadNode(options: LoadNodeOptions): Promise<NodeConfig> {
     ...chosen.warnings,
     ...otherSocket(kubelet, loaded.socket),
     ...cgroupDriverWarnings(kubelet, loaded.runtime),
+    ...[...dangling].sort().map((path) => ({ code: "dangling-link", path }) as const),
   ];
   return {
     runtime: loaded.runtime,

@@ -54,3 +54,35 @@ test("bytes have a largest number", async () => {
     await assert.rejects(nodeFiles({ root }).readBytes("/long", {}), { code: "ERR_CONFIG_TOO_LARGE" });
   });
 });
+
+test("a link that leads nowhere is told, and not what is missing behind one that leads somewhere", async () => {
+  await withRoot(async (root) => {
+    symlinkSync("/opt/none", join(root, "dangling"));
+    symlinkSync("a", join(root, "folder"));
+    symlinkSync("folder/dangling", join(root, "chain"));
+    symlinkSync("../dangling", join(root, "a/dangling"));
+    symlinkSync("inside/x", join(root, "through-file"));
+    const told: string[] = [];
+    const files = nodeFiles({ root, onDanglingLink: (path) => told.push(path) });
+    for (const [path, isDangling] of [
+      ["/dangling", true],
+      ["/dangling/below/it", true],
+      ["/folder/dangling", true],
+      ["/chain", true],
+      ["/chain/x", true],
+      ["/through-file", true],
+      ["/folder/none", false],
+      ["/folder/../none", false],
+      ["/none", false],
+      ["/a/up/none", false],
+      ["/folder/absolute", false],
+    ] as const) {
+      told.length = 0;
+      await files.read(path, {});
+      assert.deepEqual(told, isDangling ? [path] : [], `read ${path}`);
+      told.length = 0;
+      await files.list(path, {}).catch(() => undefined);
+      assert.deepEqual(told, isDangling ? [path] : [], `list ${path}`);
+    }
+  });
+});

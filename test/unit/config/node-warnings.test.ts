@@ -71,6 +71,21 @@ describe("the warnings of a node are those of all its readers", () => {
     });
   });
 
+  test("and of links that lead nowhere, each once", async () => {
+    const inside = {
+      "/etc/crio/crio.conf": "",
+      "/etc/crio/crio.conf.d": "->/opt/crio.conf.d",
+      "/etc/containers/registries.d": "->../../opt/registries.d",
+    };
+    await withRoot({ inside }, async (root) => {
+      const { warnings } = await loadNode({ root });
+      assert.deepEqual(ofSource(warnings, "node"), [
+        { code: "dangling-link", path: "/etc/containers/registries.d" },
+        { code: "dangling-link", path: "/etc/crio/crio.conf.d" },
+      ]);
+    });
+  });
+
   test("with CRI-O, whose storage a caller knows", async () => {
     const inside = { "/etc/crio/crio.conf": "", "/etc/containers/storage.conf": "[storge]\n" };
     await withRoot({ inside }, async (root) => {
