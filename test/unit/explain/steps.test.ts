@@ -294,6 +294,25 @@ test("the profile of an image is pulled under the node's own policy, from 1.33 o
     /^setup seccomp: try to pull OCI artifact seccomp profile: .*is rejected by policy\.$/,
   );
   assert.equal(now.containers[0]?.seccomp?.policy?.kind, "rejected");
+  // The node's own policy may be another one, though that of the namespace is known.
+  const known = of("1.37.0");
+  const plain = await crioAnswers({ policy: { default: [{ type: "insecureAcceptAnything" }] } });
+  const steps = [{ what: "/root/.config/containers/policy.json", outcome: "dangling", why: "system" }];
+  const doubtful = await explain(podOf(`${NAME}:1`), registries, {
+    ...known,
+    change: {
+      ...known.change,
+      async policy(namespace, options) {
+        const own = await plain.policy(namespace, options);
+        return own.kind === "policy" && namespace === "" ? { ...own, steps } : own;
+      },
+    },
+  });
+  await plain.close();
+  assert.deepEqual(
+    doubtful.problems.map((each) => each.kind === "undecided" && [each.path, each.code]),
+    [["spec.containers[0]", "ERR_EXPLAIN_DANGLING_LINK"]],
+  );
   const before = await explain(podOf(`${NAME}:1`), registries, of("1.32.0"));
   assert.equal(before.kind, "runs", JSON.stringify(before.problems));
   assert.equal(before.containers[0]?.seccomp?.policy?.kind, "none");
