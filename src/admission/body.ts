@@ -3,9 +3,12 @@
  *
  * @module
  */
+
 import { isUtf8 } from "node:buffer";
 import { CoreError } from "../core/errors.ts";
 import { parseJson } from "../core/json-parse.ts";
+import { toPlain } from "../core/json-plain.ts";
+import { mayBeMisread } from "../core/native-json.ts";
 import { AdmissionError, type AdmissionErrorCode } from "./errors.ts";
 
 /** Options of {@link parseAdmissionReview}. */
@@ -28,7 +31,7 @@ const CODES: Readonly<Partial<Record<string, AdmissionErrorCode>>> = {
 
 /**
  * The JSON value of a request's body: what `JSON.parse` gives for it, if no object names a member twice, once for this
- * reader and once for another one.
+ * reader and once for another one. Halves of surrogate pairs are U+FFFD, as the API server reads them.
  *
  * Whether it is an AdmissionReview is for {@link reviewAdmission} to say.
  *
@@ -44,8 +47,7 @@ export function parseAdmissionReview(
   if (quick) return quick.value;
   try {
     // Says what is wrong, and where; or that nothing is.
-    parseJson(bytes, { maxBytes, maxDepth: MAX_DEPTH });
-    return JSON.parse(Buffer.from(bytes).toString("utf8"));
+    return toPlain(parseJson(bytes, { maxBytes, maxDepth: MAX_DEPTH }), Number);
   } catch (cause) {
     if (!(cause instanceof CoreError)) throw cause;
     throw new AdmissionError(CODES[cause.code] ?? "ERR_ADMISSION_SYNTAX", cause.message, { cause });
@@ -60,14 +62,16 @@ export function parseAdmissionReview(
  */
 function tryPlainText(bytes: Uint8Array): { value: unknown } | undefined {
   if (!isUtf8(bytes)) return undefined;
+  // What all objects inherit would count as members of each.
+  for (const _inherited in {}) return undefined;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   // Halves of surrogate pairs: names that differ in them only are the same name to Go.
   if (text.includes("\\ud") || text.includes("\\uD")) return undefined;
-  const colons = colonsOutside(text);
+  const colons = colonsOutside(bytes);
   if (colons === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(text);
-    return membersIn(value) === colons ? { value } : undefined;
+    return membersIn(value) === colons && !mayBeMisread(text, value) ? { value } : undefined;
   } catch {
     return undefined;
   }
@@ -78,40 +82,37 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 
 /** How many colons stand outside of strings; nothing for what is nested too deep. */
-function colonsOutside(text: string): number | undefined {
+function colonsOutside(bytes: Uint8Array): number | undefined {
   let colons = 0;
   let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) {
-      at = endOfString(text, at + 1);
-    } else if (code === COLON) {
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      // To the quotation mark that ends the string.
+      for (at++; at < bytes.length && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
+    } else if (byte === COLON) {
       colons++;
-    } else if (code === 0x7b || code === 0x5b) {
+    } else if (byte === 0x7b || byte === 0x5b) {
       if (++depth > MAX_DEPTH) return undefined;
-    } else if (code === 0x7d || code === 0x5d) {
+    } else if (byte === 0x7d || byte === 0x5d) {
       depth--;
     }
   }
   return colons;
 }
 
-/** Where the quotation mark is that ends a string, which began before `from`. */
-function endOfString(text: string, from: number): number {
-  for (let at = from; ; at++) {
-    at = text.indexOf('"', at);
-    if (at < 0) return text.length;
-    let escapes = at;
-    while (escapes > from && text.charCodeAt(escapes - 1) === BACKSLASH) escapes--;
-    if ((at - escapes) % 2 === 0) return at;
-  }
-}
-
-/** How many members all objects of a value have; it is no deeper than the limit. */
+/**
+ * How many members all objects of a value have; it is no deeper than the limit.
+ *
+ * Lists of members or values would take as long as the rest of the reading does.
+ */
 function membersIn(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
-  const parts: unknown[] = Array.isArray(value) ? value : Object.values(value);
-  let members = Array.isArray(value) ? 0 : parts.length;
-  for (const part of parts) if (typeof part === "object") members += membersIn(part);
+  let members = 0;
+  if (Array.isArray(value)) {
+    for (const part of value) members += membersIn(part);
+    return members;
+  }
+  for (const name in value) members += 1 + membersIn(value[name as keyof typeof value]);
   return members;
 }

@@ -28,8 +28,13 @@ const UINT64_MAX = 2n ** 64n - 1n;
  * A whole number is a `number` when that is exact, else a `bigint` as far as 64 bits hold it, signed or
  * unsigned; every other number is the nearest double. Of members with one name the last one counts. A member
  * called `__proto__` is an ordinary own property.
+ *
+ * @param numberOf Reads numbers in another way.
  */
-export function toPlain(node: JsonNode): JsonValue {
+export function toPlain(
+  node: JsonNode,
+  numberOf: (text: string) => number | bigint = plainNumber,
+): JsonValue {
   // Containers are put in place empty and filled later, so that no depth can exhaust the stack.
   const unfilled: (JsonArray | JsonObject)[] = [];
   const targets: (JsonValue[] | { [key: string]: JsonValue })[] = [];
@@ -46,7 +51,7 @@ export function toPlain(node: JsonNode): JsonValue {
 
   function place(node: JsonNode): JsonValue {
     if (node.kind === "string" || node.kind === "boolean") return node.value;
-    if (node.kind === "number") return plainNumber(node.text);
+    if (node.kind === "number") return numberOf(node.text);
     if (node.kind === "null") return null;
     const target = node.kind === "array" ? [] : {};
     unfilled.push(node);

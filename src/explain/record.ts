@@ -3,8 +3,10 @@
  *
  * @module
  */
+
 import type { NodeConfig } from "../config/node.ts";
 import { digestOf } from "../core/digest.ts";
+import { parseNativeJson } from "../core/native-json.ts";
 import type { Platform } from "../core/platform.ts";
 import { raceSignal, type SignalOptions } from "../core/signal.ts";
 import type { StoredSignature } from "../policy/signature-blob.ts";
@@ -194,7 +196,7 @@ function readRecording(recording: string | Uint8Array): {
   try {
     const text =
       typeof recording === "string" ? recording : new TextDecoder("utf-8", { fatal: true }).decode(recording);
-    const { digest, ...content } = JSON.parse(text) as Readonly<Record<string, Recorded>>;
+    const { digest, ...content } = parseNativeJson(text) as Readonly<Record<string, Recorded>>;
     if (content["schema"] !== RECORDING_SCHEMA) throw broken(`no recording of the form ${RECORDING_SCHEMA}`);
     if (digestOf(JSON.stringify(content)) !== digest)
       throw broken("the recording was changed after it was made");

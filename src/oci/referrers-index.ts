@@ -4,9 +4,11 @@
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema}
  * @module
  */
+
 import { type Digest, digestOf } from "../core/digest.ts";
 import { CoreError } from "../core/errors.ts";
 import { OCI_INDEX } from "../core/media-types.ts";
+import { parseNativeJson } from "../core/native-json.ts";
 import { delay, raceSignal } from "../core/signal.ts";
 import { requestDelete } from "./delete-request.ts";
 import type { Descriptor } from "./descriptor.ts";
@@ -116,8 +118,8 @@ function textOf(annotations: Readonly<Record<string, string>> = {}): string {
 
 /** The index after a change. What lading does not know of it, and of its other entries, is kept. */
 function changed(change: ReferrersChange, current: ReferrersTag | undefined): Uint8Array {
-  const index: { manifests: unknown[] } = current
-    ? JSON.parse(Buffer.from(current.bytes).toString("utf8"))
+  const index: { manifests: unknown[]; [name: string]: unknown } = current
+    ? (parseNativeJson(Buffer.from(current.bytes).toString("utf8")) as { manifests: unknown[] })
     : { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] };
   const digest = change.kind === "add" ? change.referrer.digest : change.digest;
   const others = (index.manifests ?? []).filter(

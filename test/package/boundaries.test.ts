@@ -13,6 +13,26 @@ test("no source file crosses a boundary", () => {
   assert.deepEqual(findViolations(sources), []);
 });
 
+/** What reads names of members as they are written, or reads texts in which there can be no wrong ones. */
+const NATIVE_JSON = [
+  "src/core/native-json.ts",
+  // Look at what they got with mayBeMisread.
+  "src/admission/body.ts",
+  "src/oci/json-value.ts",
+  // A text of its own, and a string.
+  "src/oci/stores/archive-writer.ts",
+  "src/config/node/key-place.ts",
+];
+
+test("JSON.parse, which reads some names wrongly, is called nowhere else", () => {
+  const paths = globSync("src/**/*.ts", { cwd: ROOT }).map((path) => path.replaceAll(sep, "/"));
+  const calls = paths.filter((path) =>
+    /\bJSON\.parse\(|\.json\(\)/.test(readFileSync(join(ROOT, path), "utf8")),
+  );
+  const found = calls.filter((path) => !path.startsWith("src/testing/")).sort();
+  assert.deepEqual(found, NATIVE_JSON.toSorted());
+});
+
 /** One import in an otherwise empty tree. */
 function violations(path: string, text: string): string[] {
   const others = ["core/a", "cri/a", "oci/a", "policy/a", "seccomp/a", "testing/a"];

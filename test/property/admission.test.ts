@@ -9,6 +9,8 @@ import {
   reviewAdmission,
   reviewTimeout,
 } from "../../src/admission/index.ts";
+import { parseJson } from "../../src/core/json-parse.ts";
+import { toPlain } from "../../src/core/json-plain.ts";
 import { textCheck } from "../unit/admission/checks.ts";
 import { KINDS, review, UID } from "../unit/admission/samples.ts";
 import { property } from "./runs.ts";
@@ -192,6 +194,46 @@ test("no bytes make the reader throw anything but its own error", () => {
       } catch (error) {
         assert.ok(error instanceof AdmissionError, String(error));
       }
+    }),
+    property,
+  );
+});
+
+test("a body is refused for a member given twice exactly where the strict reader refuses it", () => {
+  const name = fc.constantFrom(
+    "a",
+    "b",
+    "\\u0061",
+    "__proto__",
+    ":",
+    '\\"',
+    "{",
+    "\\\\",
+    "1",
+    "é",
+    "\\ud800",
+  );
+  const { value } = fc.letrec<{ value: string }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4, depthSize: "small" },
+      fc.constantFrom("1", "true", "null", '""', '":"', '"\\""', '"{\\\\"', "1e2"),
+      fc.array(tie("value"), { maxLength: 3 }).map((parts) => `[${parts.join(",")}]`),
+      fc
+        .array(fc.tuple(name, tie("value")), { maxLength: 4 })
+        .map((members) => `{${members.map(([key, part]) => `"${key}": ${part}`).join(" ,")}}`),
+    ),
+  }));
+  fc.assert(
+    fc.property(value, (text) => {
+      let expected: unknown;
+      try {
+        expected = toPlain(parseJson(text), Number);
+      } catch (error) {
+        const code = (error as { code: string }).code.replace("ERR_JSON", "ERR_ADMISSION");
+        assert.throws(() => parseAdmissionReview(text), { code });
+        return;
+      }
+      assert.deepEqual(parseAdmissionReview(text), expected);
     }),
     property,
   );

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { parseNativeJson } from "../../core/native-json.ts";
 import { readTimestamp, unixNsOf } from "./timestamp.ts";
 
 /** An entry whose stream has not been checked. */
@@ -51,7 +52,7 @@ type Fields = { LOG?: string; STREAM?: string; TIME?: string };
 function fieldsOf(line: Uint8Array): Fields | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString("utf8"));
+    value = parseNativeJson(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString("utf8"));
   } catch {
     return undefined;
   }

@@ -11,11 +11,13 @@
  * @see {@link https://github.com/containers/ocicrypt/blob/v1.2.1/spec.go}
  * @module
  */
+
 import { createDecipheriv, createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { type FlattenedJWE, flattenedDecrypt, type GeneralJWE, generalDecrypt } from "jose";
 import type { ByteStream } from "../../core/bytes.ts";
 import { type Digest, isDigest, verifyStream } from "../../core/digest.ts";
 import { isLadingError } from "../../core/errors.ts";
+import { parseNativeJson } from "../../core/native-json.ts";
 import { abortableStream, type SignalOptions } from "../../core/signal.ts";
 import { type JsonNode, members, parseJson, readObject, stringOf } from "../../core/strict-json.ts";
 import type { Descriptor } from "../descriptor.ts";
@@ -167,7 +169,7 @@ const ALLOWED = {
 async function openJwe(base64: string, key: KeyObject): Promise<Uint8Array> {
   const text = Buffer.from(base64, "base64");
   if (text.length > MAX_WRAP_BYTES) throw encrypted("a wrapped key that is too long");
-  const jwe: unknown = JSON.parse(text.toString("utf8"));
+  const jwe: unknown = parseNativeJson(text.toString("utf8"));
   const several = typeof jwe === "object" && jwe !== null && "recipients" in jwe;
   const { plaintext } = several
     ? await generalDecrypt(jwe as GeneralJWE, key, ALLOWED)

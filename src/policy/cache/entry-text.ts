@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseNativeJson } from "../../core/native-json.ts";
 import type { CachedVerdict } from "./verdict-cache.ts";
 
 /** An object of this one member stands for a bigint. */
@@ -36,11 +37,23 @@ function assertPlain(value: object): void {
 export function parseEntry(text: string): CachedVerdict | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(text, (_, member: unknown) => bigintOf(member) ?? member);
+    value = withBigints(parseNativeJson(text));
   } catch {
     return undefined;
   }
   return isEntry(value) ? value : undefined;
+}
+
+/** Puts whole numbers where their digits are. */
+function withBigints(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const whole = bigintOf(value);
+  if (whole !== undefined) return whole;
+  for (const [name, member] of Object.entries(value)) {
+    const revived = withBigints(member);
+    if (revived !== member) (value as Record<string, unknown>)[name] = revived;
+  }
+  return value;
 }
 
 function bigintOf(value: unknown): bigint | undefined {

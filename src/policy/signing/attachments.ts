@@ -3,9 +3,11 @@
  *
  * @module
  */
+
 import { digestOf, isDigest } from "../../core/digest.ts";
 import { isLadingError } from "../../core/errors.ts";
 import { OCI_CONFIG, OCI_MANIFEST } from "../../core/media-types.ts";
+import { parseNativeJson } from "../../core/native-json.ts";
 import type { DescribedContent } from "../../oci/artifact.ts";
 import { type Descriptor, describeContent } from "../../oci/descriptor.ts";
 import { OciError } from "../../oci/errors.ts";
@@ -177,7 +179,7 @@ type JsonMembers = Readonly<Record<string, unknown>>;
 /** The members of a document; none for one that is no object, whose place a new one takes. */
 function objectOf(bytes: Uint8Array): JsonMembers {
   try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    const value: unknown = parseNativeJson(Buffer.from(bytes).toString("utf8"));
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? { ...value }
       : emptyConfig();

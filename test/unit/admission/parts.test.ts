@@ -20,9 +20,31 @@ describe("parseAdmissionReview", () => {
       '{"kind":"AdmissionReview","kind":"AdmissionReview"}',
       '{"request":{"object":{"spec":{"containers":[{"image":"good","image":"bad"}]}}}}',
       '{"request":{"uid":"a","\\u0075id":"b"}}',
+      '{"__proto__":1,"__proto__":2}',
+      '{"a":":","a":"\\\\"}',
+      '{"a\\"":{},"b":[{"x":1},{"x":1,"x":1}]}',
     ]) {
       assert.throws(() => parseAdmissionReview(text), code("ERR_ADMISSION_DUPLICATE_KEY"));
     }
+  });
+
+  test("a member that all objects inherit hides none that is given twice", (t) => {
+    const name = "inheritedByAll";
+    Object.defineProperty(Object.prototype, name, { value: 1, enumerable: true, configurable: true });
+    t.after(() => Reflect.deleteProperty(Object.prototype, name));
+    for (const text of ['{"a":1,"a":2}', '[{"a":1,"a":2}]', '{"b":{"a":1,"a":2}}']) {
+      assert.throws(() => parseAdmissionReview(text), code("ERR_ADMISSION_DUPLICATE_KEY"));
+    }
+  });
+
+  test("an image cannot hide behind a name that JSON.parse misreads", () => {
+    const volume = (name: string) => `{"name":"v","${name}":{"reference":"evil"}}`;
+    // V8 takes the name of the first text, `\\u006`, for the escaped one of the second.
+    for (let turn = 0; turn < 2; turn++) parseAdmissionReview(volume("\\\\u006"));
+    assert.deepEqual(parseAdmissionReview(volume("\\u0069mage")), {
+      name: "v",
+      image: { reference: "evil" },
+    });
   });
 
   test("what is no JSON, or too deep, is refused", () => {

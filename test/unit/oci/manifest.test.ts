@@ -86,6 +86,15 @@ test("CVE-2021-41190: duplicate names are refused at every depth", () => {
   refused(text.replace('"size":1', '"size":1,"size":2'), "ERR_JSON_DUPLICATE_KEY");
 });
 
+test("CVE-2021-41190: a name that JSON.parse misreads is no way to give one twice", () => {
+  // V8 takes the name of the first text, `\\u006c`, for the escaped one of the second.
+  const text = (name: string) => JSON.stringify(image).replace(/\}$/, `,"${name}":[]}`);
+  const misleading = text("\\\\u006c");
+  for (let turn = 0; turn < 2; turn++) JSON.parse(misleading);
+  refused(text("\\u006cayers"), "ERR_JSON_DUPLICATE_KEY");
+  refused(text("\\u004cayers"), "ERR_OCI_MANIFEST_AMBIGUOUS");
+});
+
 test("the delivered type and the declared one must be the same", () => {
   refused(image, "ERR_OCI_MEDIA_TYPE_MISMATCH", DOCKER_MANIFEST);
   refused({ ...image, mediaType: OCI_INDEX }, "ERR_OCI_MEDIA_TYPE_MISMATCH", OCI_MANIFEST);
