@@ -4,7 +4,7 @@
  * @module
  */
 import type { AdmissionMode, Outcome } from "./answer.ts";
-import type { ImageEvaluation } from "./decision.ts";
+import type { ImageDecision, ImageEvaluation } from "./decision.ts";
 import { fieldText } from "./images.ts";
 import type { Decided } from "./outcome.ts";
 import { shortText } from "./text.ts";
@@ -35,26 +35,36 @@ export function worstOf(decided: readonly Decided[]): "allowed" | "refused" | "u
 }
 
 function tracesOf(decided: readonly Decided[]): string {
-  const traces: string[] = [];
+  const shown: string[] = [];
   let bytes = 0;
   // What is not allowed is told first.
   for (const each of decided.toSorted((a, b) => rankOf(a) - rankOf(b))) {
-    const trace = JSON.stringify(traceOf(each));
+    const trace = traceOf(each);
     bytes += Buffer.byteLength(trace) + 1;
     if (bytes > MAX_TRACE_BYTES) break;
-    traces.push(trace);
+    shown.push(trace);
   }
-  return `{"images":[${traces.join(",")}],"omitted":${decided.length - traces.length}}`;
+  return `{"images":[${shown.join(",")}],"omitted":${decided.length - shown.length}}`;
 }
 
 function rankOf([, { kind }]: Decided): number {
   return kind === "refused" ? 0 : kind === "undecided" ? 1 : 2;
 }
 
-function traceOf([{ path }, decision]: Decided): object {
+function traceOf([{ path }, decision]: Decided): string {
+  const field = JSON.stringify(shortText(fieldText(path)));
+  const before = traces.get(decision);
+  const rest = before ?? JSON.stringify(traceOfDecision(decision));
+  // What is frozen is given again and again.
+  if (before === undefined && Object.isFrozen(decision)) traces.set(decision, rest);
+  return `{"field":${field},${rest.slice(1)}`;
+}
+
+const traces = new WeakMap<ImageDecision, string>();
+
+function traceOfDecision(decision: ImageDecision): object {
   const { kind, image, evaluations = [] } = decision;
   return {
-    field: shortText(fieldText(path)),
     image: shortText(image, MAX_NAME),
     decision: kind,
     ...(decision.kind === "allowed" && decision.pinned !== image

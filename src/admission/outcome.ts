@@ -9,7 +9,9 @@ import { parseReferenceName } from "../core/reference.ts";
 import type { ImageDecision, ImageEvaluation, ImageUndecided, PodCheck } from "./decision.ts";
 import type { ReviewedImage } from "./images.ts";
 import { hasDigest } from "./patch.ts";
+import { isHeld } from "./recent.ts";
 import { isRecord } from "./request.ts";
+import { reviewSignal } from "./review-signal.ts";
 import type { PodCheckSubject } from "./subject.ts";
 
 /** An image with what was decided on it. */
@@ -40,7 +42,7 @@ export async function runCheck(
   const { images } = subject;
   const grace = Math.min(MAX_GRACE_MS, timeoutMs / 10);
   // One signal for all work, which ends with the review however that ends.
-  const work = new AbortController();
+  const work = reviewSignal();
   let isLate = false;
   let timer: NodeJS.Timeout | undefined;
   let leave: () => void = () => {};
@@ -58,10 +60,10 @@ export async function runCheck(
         timer = setTimeout(() => reject(reason), grace);
       }, timeoutMs - grace);
       Promise.resolve()
-        .then(() => check(subject, { signal: work.signal }))
+        .then(() => check(subject, work))
         .then(resolve, reject);
     });
-    return images.map((image, index) => [image, checkedDecision(image, given, index, images.length)]);
+    return images.map((image, index) => [image, decisionOn(image, given, index, images.length)]);
   } catch (error) {
     outer?.throwIfAborted();
     const [code, reason] = isLate
@@ -75,17 +77,27 @@ export async function runCheck(
   }
 }
 
-/** A decision, if it is one and about this image. */
-function checkedDecision(
-  { image }: ReviewedImage,
-  given: unknown,
-  index: number,
-  count: number,
-): ImageDecision {
-  const wrong = (what: string) => undecided(image, "ERR_ADMISSION_CHECK", `the check gave ${what}`);
-  if (!Array.isArray(given) || given.length !== count) return wrong(`no list of ${count} decisions`);
+/** The decision on an image among those that a check gave. */
+function decisionOn({ image }: ReviewedImage, given: unknown, index: number, count: number): ImageDecision {
+  if (!Array.isArray(given) || given.length !== count) return wrong(image, `no list of ${count} decisions`);
   const decision: unknown = given[index];
-  if (!isRecord(decision) || decision["image"] !== image) return wrong("a decision on something else");
+  if (!isRecord(decision) || decision["image"] !== image) return wrong(image, "a decision on something else");
+  const before = checked.get(decision);
+  if (before) return before;
+  const found = checkedDecision(image, decision);
+  if (isHeld(decision)) checked.set(decision, Object.freeze(found));
+  return found;
+}
+
+/** Decisions that are given again and again, and cannot be changed, with what they were found to be. */
+const checked = new WeakMap<object, ImageDecision>();
+
+function wrong(image: string, what: string): ImageUndecided {
+  return undecided(image, "ERR_ADMISSION_CHECK", `the check gave ${what}`);
+}
+
+/** A decision, if it is one. */
+function checkedDecision(image: string, decision: Readonly<Record<string, unknown>>): ImageDecision {
   const evaluations = evaluationsIn(decision);
   if (decision["kind"] === "refused") {
     return { kind: "refused", image, reason: String(decision["reason"]), ...evaluations };
@@ -95,15 +107,17 @@ function checkedDecision(
     return { kind: "undecided", image, code: String(code), reason: String(reason), ...evaluations };
   }
   const { pinned } = decision;
-  if (decision["kind"] !== "allowed") return wrong("no decision");
-  if (typeof pinned !== "string" || !isPinned(pinned, image)) return wrong("an image without its digest");
+  if (decision["kind"] !== "allowed") return wrong(image, "no decision");
+  if (typeof pinned !== "string" || !isPinned(pinned, image))
+    return wrong(image, "an image without its digest");
   return { kind: "allowed", image, pinned, ...evaluations };
 }
 
 function evaluationsIn(decision: Readonly<Record<string, unknown>>): Pick<ImageDecision, "evaluations"> {
   const given = decision["evaluations"];
   if (!Array.isArray(given)) return {};
-  return { evaluations: given.filter((each): each is ImageEvaluation => isRecord(each)) };
+  const evaluations = given.filter((each): each is ImageEvaluation => isRecord(each));
+  return { evaluations: Object.freeze(evaluations) };
 }
 
 /** Whether a text is a reference by digest alone, and by the same one if the image names one. */

@@ -6,11 +6,11 @@
 import { formatPlatform, type Platform } from "../core/platform.ts";
 import type { Verifier } from "../policy/verifier.ts";
 import type { ImageDecision, PodCheck } from "./decision.ts";
-import { decideOnReference, type ImageCheckContext } from "./image-check.ts";
+import { decideOnReference } from "./image-check.ts";
 import { codeOf, messageOf, undecided } from "./outcome.ts";
 import { hasDigest } from "./patch.ts";
 import { platformsFor } from "./platforms.ts";
-import { recentDecisions } from "./recent.ts";
+import { type RecentDecisions, recentDecisions } from "./recent.ts";
 import type { PodCheckSubject } from "./subject.ts";
 
 /** Options of {@link createPodCheck}. */
@@ -69,32 +69,30 @@ export function createPodCheck(options: PodCheckOptions): PodCheck {
   assertCount(concurrency, "concurrency");
   assertCount(maxImages, "maxImages");
   if (!(holdMs >= 0)) throw new RangeError(`holdMs must not be negative, got ${holdMs}`);
-  const recent = recentDecisions(holdMs);
+  const recentFor = recentDecisions(holdMs);
+  const completes = options.complete !== undefined;
+  const platformNames = namesOf(platforms);
 
-  async function decide(
-    image: string,
-    subject: PodCheckSubject,
-    context: ImageCheckContext,
-  ): Promise<ImageDecision> {
+  async function decide(image: string, subject: PodCheckSubject, work: Work): Promise<ImageDecision> {
+    const { verifier, platforms: fitting, recent, options } = work;
     try {
-      context.signal.throwIfAborted();
       const completing = complete(image, subject);
       const completed = typeof completing === "string" ? completing : await completing;
-      if (!hasDigest(completed)) return await decideOnReference(image, completed, context);
-      const { verifier, platforms: fitting } = context;
-      const key = `${image}\n${completed}\n${fitting.map(formatPlatform).join()}`;
-      const before = recent.find(verifier, key);
+      const before = recent.find(image, completed);
       if (before) return before;
-      const decision = await decideOnReference(image, completed, context);
-      recent.keep(verifier, key, decision);
+      const { signal } = options;
+      signal.throwIfAborted();
+      const decision = await decideOnReference(image, completed, { verifier, platforms: fitting, signal });
+      if (hasDigest(completed)) recent.keep(completed, decision);
       return decision;
     } catch (error) {
-      if (context.signal.aborted) return undecided(image, "ERR_ADMISSION_TIMEOUT", "not decided on in time");
+      if (options.signal.aborted) return undecided(image, "ERR_ADMISSION_TIMEOUT", "not decided on in time");
       return undecided(image, codeOf(error), messageOf(error));
     }
   }
 
-  return async (subject, { signal }) => {
+  // The signal is asked for where something waits, and not before.
+  return async (subject, options) => {
     const images = [...new Set(subject.images.map(({ image }) => image))];
     const every = (decision: (image: string) => ImageDecision) =>
       subject.images.map(({ image }) => decision(image));
@@ -109,24 +107,44 @@ export function createPodCheck(options: PodCheckOptions): PodCheck {
     }
     let verifier: Pick<Verifier, "evaluate">;
     try {
-      verifier = await verifierFor(subject.namespace, { signal });
+      verifier = await verifierFor(subject.namespace, options);
     } catch (error) {
-      signal.throwIfAborted();
+      options.signal.throwIfAborted();
       const reason = `no policy for the namespace: ${messageOf(error)}`;
       return every((image) => undecided(image, codeOf(error), reason));
     }
+    const names = fitting === platforms ? platformNames : namesOf(fitting);
+    const recent = recentFor(verifier, names);
+    const work = { verifier, platforms: fitting, recent, options };
     const decisions = new Map<string, ImageDecision>();
-    const left = images.values();
-    const worker = async (): Promise<void> => {
-      for (const image of left) {
-        decisions.set(image, await decide(image, subject, { verifier, platforms: fitting, signal }));
+    if (!completes) {
+      for (const image of images) {
+        const before = recent.find(image, image);
+        if (before) decisions.set(image, before);
       }
+    }
+    const left = images.filter((image) => !decisions.has(image));
+    const next = left.values();
+    const worker = async (): Promise<void> => {
+      for (const image of next) decisions.set(image, await decide(image, subject, work));
     };
-    await Promise.all(Array.from({ length: Math.min(concurrency, images.length) }, worker));
+    await Promise.all(Array.from({ length: Math.min(concurrency, left.length) }, worker));
     return every(
       (image) => decisions.get(image) ?? undecided(image, "ERR_ADMISSION_CHECK", "not decided on"),
     );
   };
+}
+
+/** What the images of one review are decided with. */
+interface Work {
+  readonly verifier: Pick<Verifier, "evaluate">;
+  readonly platforms: readonly Platform[];
+  readonly recent: RecentDecisions;
+  readonly options: { readonly signal: AbortSignal };
+}
+
+function namesOf(platforms: readonly Platform[]): string {
+  return platforms.map(formatPlatform).join();
 }
 
 function assertCount(count: number, name: string): void {
