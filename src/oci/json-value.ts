@@ -120,7 +120,7 @@ function parseQuick(bytes: Uint8Array, maxBytes = QUICK_BYTES): JsonValue | unde
   } catch {
     return undefined;
   }
-  if (mayBeMisread(text, value)) return undefined;
+  if (escaped && mayBeMisread(text, value)) return undefined;
   const extent = { members: 0, length: 0 };
   if (!measure(value, 0, extent)) return undefined;
   // Without escapes no text of a value is shorter than the one that was measured, so a text of that very length has no
