@@ -45,7 +45,8 @@ export interface ApplyLayersOptions extends SignalOptions, LayerLimits, SystemCa
   owners?: boolean | undefined;
   /**
    * How files of up to a mebibyte are written: by calls that wait (`"blocking"`), by several threads at a time
-   * (`"pooled"`), or in the way that suits the disk (`"auto"`, the default): pooled where it takes long to make a file.
+   * (`"pooled"`), or in the way that suits the disk (`"auto"`, the default): made by threads where it takes long to make
+   * a file, and also filled by them where it takes long to set owner, mode and time.
    */
   fileWrites?: "auto" | "blocking" | "pooled" | undefined;
   /**

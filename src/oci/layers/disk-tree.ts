@@ -9,16 +9,21 @@
  */
 import {
   chmodSync,
+  close,
   closeSync,
   constants,
+  fchmod,
   fchmodSync,
+  fchown,
   fchownSync,
+  futimes,
   futimesSync,
   lchownSync,
   linkSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
+  open,
   openSync,
   readdirSync,
   readlinkSync,
@@ -28,10 +33,11 @@ import {
   symlinkSync,
   unlinkSync,
   utimesSync,
+  write,
   writeSync,
 } from "node:fs";
-import { open } from "node:fs/promises";
-import { createDiskPace } from "../disk-pace.ts";
+import { promisify } from "node:util";
+import { createDiskPace, type DiskPace } from "../disk-pace.ts";
 import { OciError } from "../errors.ts";
 import { entryNameBytes, entryNameText, type LayerEntry, shownPath } from "./entry.ts";
 import { createFilePool, type FilePool } from "./file-pool.ts";
@@ -80,6 +86,9 @@ interface DiskTreeOptions extends SystemCalls {
   /** How files are written; see `ApplyLayersOptions.fileWrites`. */
   fileWrites: "auto" | "blocking" | "pooled";
   onSkipped: (item: SkippedItem) => void;
+  /** How fast files are made, and owner, mode and time of one set. By default both count as fast at first. */
+  opening?: DiskPace;
+  setting?: DiskPace;
 }
 
 /** A tree on disk. */
@@ -97,6 +106,16 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (cons
 
 /** Longer files are always written at once: there are few of them, and they would be held in memory. */
 const MAX_POOLED_BYTES = 2 ** 20;
+
+/** By threads of the pool. Handles of `node:fs/promises` take longer to make than most files. */
+const pooled = {
+  open: promisify(open),
+  write: promisify(write),
+  fchown: promisify(fchown),
+  fchmod: promisify(fchmod),
+  futimes: promisify(futimes),
+  close: promisify(close),
+};
 
 /** The tree below a directory that exists. */
 export function createDiskTree(directory: string, options: DiskTreeOptions): DiskTree {
@@ -152,11 +171,11 @@ export function createDiskTree(directory: string, options: DiskTreeOptions): Dis
   }
 
   const pool = createFilePool();
-  const pace = createDiskPace();
+  const { opening = createDiskPace(), setting = createDiskPace() } = options;
 
   function isPooled({ size, xattrs }: LayerEntry): boolean {
     if (options.fileWrites === "blocking" || size > MAX_POOLED_BYTES || xattrs.size > 0) return false;
-    return options.fileWrites === "pooled" || pace.isSlow;
+    return options.fileWrites === "pooled" || opening.isSlow;
   }
 
   function createFile(path: string, entry: LayerEntry): FileSink {
@@ -177,34 +196,52 @@ export function createDiskTree(directory: string, options: DiskTreeOptions): Dis
     };
   }
 
+  /** Mostly it is making a file that takes long: what follows is handed to a thread only where it does too. */
   async function writeFile(path: string, entry: LayerEntry, content: Buffer): Promise<void> {
-    const handle = await open(at(path), CREATE, 0o600).catch((error: unknown) => {
+    const fd = await pooled.open(at(path), CREATE, 0o600).catch((error: unknown) => {
       throw refusal(path, error);
     });
+    if (options.fileWrites !== "pooled" && !setting.isSlow) {
+      const file = openedFile(fd, path, entry);
+      try {
+        file.write(content);
+      } catch (error) {
+        file.abandon();
+        throw error;
+      }
+      return file.close();
+    }
     try {
       for (let done = 0; done < content.length; ) {
-        done += (await handle.write(content, done)).bytesWritten;
+        done += (await pooled.write(fd, content, done)).bytesWritten;
       }
-      if (owners) await handle.chown(entry.uid, entry.gid);
-      await handle.chmod(entry.mode);
-      await handle.utimes(entry.mtimeSeconds, entry.mtimeSeconds);
+      if (owners) await pooled.fchown(fd, entry.uid, entry.gid);
+      await pooled.fchmod(fd, entry.mode);
+      await pooled.futimes(fd, entry.mtimeSeconds, entry.mtimeSeconds);
     } finally {
-      await handle.close();
+      await pooled.close(fd);
     }
   }
 
   function blockingFile(path: string, entry: LayerEntry): FileSink {
-    const fd = guard(path, () => pace.measure(() => openSync(at(path), CREATE, 0o600)));
+    const fd = guard(path, () => opening.measure(() => openSync(at(path), CREATE, 0o600)));
+    return openedFile(fd, path, entry);
+  }
+
+  /** A file that was made, and is filled by calls that block. */
+  function openedFile(fd: number, path: string, entry: LayerEntry): FileSink {
     return {
       write: (bytes) => {
         for (let done = 0; done < bytes.byteLength; ) done += writeSync(fd, bytes, done);
       },
       close: () => {
         try {
-          if (owners) fchownSync(fd, entry.uid, entry.gid);
-          if (entry.xattrs.size > 0) setXattrs(path, entry);
-          fchmodSync(fd, entry.mode);
-          futimesSync(fd, entry.mtimeSeconds, entry.mtimeSeconds);
+          setting.measure(() => {
+            if (owners) fchownSync(fd, entry.uid, entry.gid);
+            if (entry.xattrs.size > 0) setXattrs(path, entry);
+            fchmodSync(fd, entry.mode);
+            futimesSync(fd, entry.mtimeSeconds, entry.mtimeSeconds);
+          });
         } finally {
           closeSync(fd);
         }
