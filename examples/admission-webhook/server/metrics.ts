@@ -33,6 +33,7 @@ const GAUGES = {
   lading_webhook_held_bytes: "Bytes of bodies that are held.",
   lading_webhook_certificate_end_seconds: "When the certificate ends, in seconds since 1970.",
   lading_webhook_heap_bytes: "Bytes of the heap in use.",
+  lading_webhook_heap_committed_bytes: "Bytes that the heap takes, garbage and room included.",
 };
 
 export function createMetrics(): Metrics {
@@ -62,7 +63,9 @@ export function createMetrics(): Metrics {
       }
     },
     text() {
-      add("lading_webhook_heap_bytes", {}, () => process.memoryUsage().heapUsed);
+      const { heapUsed, heapTotal } = process.memoryUsage();
+      add("lading_webhook_heap_bytes", {}, () => heapUsed);
+      add("lading_webhook_heap_committed_bytes", {}, () => heapTotal);
       const lines: string[] = [];
       for (const [name, { type, help, series }] of families) {
         lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
