@@ -3,27 +3,14 @@ import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { DiskPace } from "../../../../src/oci/disk-pace.ts";
 import { createDiskTree, type DiskTree } from "../../../../src/oci/layers/disk-tree.ts";
 import type { LayerEntry } from "../../../../src/oci/layers/entry.ts";
+import { paceThatIs } from "../pace.ts";
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), "lading-tree-"));
   t.after(() => rmSync(path, { recursive: true, force: true }));
   return path;
-}
-
-/** A disk of which it is known how fast it is. */
-function paceThatIs(isSlow: boolean): DiskPace & { measured: number } {
-  const pace = {
-    isSlow,
-    measured: 0,
-    measure<T>(work: () => T): T {
-      pace.measured++;
-      return work();
-    },
-  };
-  return pace;
 }
 
 function entryOf(path: string, content: string): LayerEntry {

@@ -3,26 +3,13 @@ import { mkdir, mkdtemp, readdir, readFile, rm, statfs, symlink, writeFile } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { DiskPace } from "../../../../src/oci/disk-pace.ts";
 import { isInMemory, writeBytesThenRename } from "../../../../src/oci/stores/files.ts";
+import { paceThatIs } from "../pace.ts";
 
 async function folderFor(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "lading-files-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   return folder;
-}
-
-/** A disk of which it is known how fast it is. */
-function paceThatIs(isSlow: boolean): DiskPace & { measured: number } {
-  const pace = {
-    isSlow,
-    measured: 0,
-    measure<T>(open: () => T): T {
-      pace.measured++;
-      return open();
-    },
-  };
-  return pace;
 }
 
 const bytes: Uint8Array = Buffer.from("content");
