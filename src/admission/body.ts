@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import { isUtf8 } from "node:buffer";
 import { CoreError } from "../core/errors.ts";
 import { parseJson } from "../core/json-parse.ts";

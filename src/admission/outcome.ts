@@ -60,7 +60,7 @@ export async function runCheck(
         timer = setTimeout(() => reject(reason), grace);
       }, timeoutMs - grace);
       Promise.resolve()
-        .then(() => check(subject, work))
+        .then(() => check(subject, work.options))
         .then(resolve, reject);
     });
     return images.map((image, index) => [image, decisionOn(image, given, index, images.length)]);

@@ -9,34 +9,29 @@
 
 /** Has a signal, and aborts it. */
 export interface ReviewSignal {
-  readonly signal: AbortSignal;
+  /** What a check is given. Its signal is a member of its own: a copy by `{ ...options }` has it too. */
+  readonly options: { readonly signal: AbortSignal };
   /** Aborts the signal, also one that is asked for later. The first reason counts. */
   abort(reason: unknown): void;
 }
 
-interface State extends ReviewSignal {
-  controller: AbortController | undefined;
-  end: { reason: unknown } | undefined;
-}
-
-/** Shared by all: an object with an accessor of its own takes longer to make than the signal. */
-const reviewSignals: State = {
-  controller: undefined,
-  end: undefined,
-  get signal() {
-    if (!this.controller) {
-      this.controller = new AbortController();
-      if (this.end) this.controller.abort(this.end.reason);
-    }
-    return this.controller.signal;
-  },
-  abort(reason) {
-    this.end ??= { reason };
-    this.controller?.abort(reason);
-  },
-};
-
 /** A signal that is not aborted yet. */
 export function reviewSignal(): ReviewSignal {
-  return Object.create(reviewSignals) as State;
+  let controller: AbortController | undefined;
+  let end: { reason: unknown } | undefined;
+  return {
+    options: {
+      get signal() {
+        if (!controller) {
+          controller = new AbortController();
+          if (end) controller.abort(end.reason);
+        }
+        return controller.signal;
+      },
+    },
+    abort(reason) {
+      end ??= { reason };
+      controller?.abort(reason);
+    },
+  };
 }
