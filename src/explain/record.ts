@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import type { NodeConfig } from "../config/node.ts";
 import { digestOf } from "../core/digest.ts";
 import { parseNativeJson } from "../core/native-json.ts";

@@ -7,7 +7,6 @@
  *
  * @module
  */
-
 import { isAscii, isUtf8 } from "node:buffer";
 import { assertLimit } from "../core/bytes.ts";
 import type { CoreErrorCode, LadingError } from "../core/errors.ts";

@@ -4,7 +4,6 @@
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema}
  * @module
  */
-
 import { type Digest, digestOf } from "../core/digest.ts";
 import { CoreError } from "../core/errors.ts";
 import { OCI_INDEX } from "../core/media-types.ts";

@@ -6,7 +6,6 @@
  * @see {@link https://github.com/moby/profiles/blob/seccomp/v0.1.0/seccomp/seccomp_linux.go}
  * @module
  */
-
 import type { Converted, ConvertedRule, ConvertProfileOptions } from "./convert.ts";
 import { architecturesFor } from "./convert-common.ts";
 import { SeccompError } from "./errors.ts";

@@ -11,7 +11,6 @@
  * @see {@link https://github.com/containers/ocicrypt/blob/v1.2.1/spec.go}
  * @module
  */
-
 import { createDecipheriv, createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { type FlattenedJWE, flattenedDecrypt, type GeneralJWE, generalDecrypt } from "jose";
 import type { ByteStream } from "../../core/bytes.ts";

@@ -7,7 +7,6 @@
  * @see {@link https://github.com/moby/docker-image-spec/blob/v1.3.1/v1.2.md#combined-image-json--filesystem-changeset-format}
  * @module
  */
-
 import { streamOf } from "../../core/bytes.ts";
 import { createDigester, type Digest, digestOf, isDigest, verifyStream } from "../../core/digest.ts";
 import { CoreError, isLadingError } from "../../core/errors.ts";

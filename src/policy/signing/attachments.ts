@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import { digestOf, isDigest } from "../../core/digest.ts";
 import { isLadingError } from "../../core/errors.ts";
 import { OCI_CONFIG, OCI_MANIFEST } from "../../core/media-types.ts";
