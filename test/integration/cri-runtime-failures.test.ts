@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ContainerState, connectCri, exec } from "../../src/cri/index.ts";
-import { type RuntimeFailure, startCriRuntime } from "../../src/testing/index.ts";
+import { type ProgramProcess, type RuntimeFailure, startCriRuntime } from "../../src/testing/index.ts";
 import { collect, withRuntime } from "./cri-runtime-setup.ts";
 import { assertNothingLeft, countResources } from "./leaks.ts";
 
@@ -58,6 +58,26 @@ test("a call can be late, and can never be answered", () =>
       code: "ERR_CRI_DEADLINE_EXCEEDED",
     });
   }));
+
+test("what is carried out for a caller that has gone ends as if the caller went then", async () => {
+  const before = countResources();
+  const stubborn = async ({ onSignal, signal }: ProgramProcess) => {
+    onSignal("SIGTERM", () => {});
+    await once(signal, "abort");
+    return 0;
+  };
+  await withRuntime({ programs: { stubborn } }, async ({ cri, runtime, runPod, start }) => {
+    const containerId = await start(await runPod(), { command: ["stubborn"] });
+    const running = countResources();
+    runtime.fail({ never: true });
+    const late = { timeoutMs: 100 };
+    const code = "ERR_CRI_DEADLINE_EXCEEDED";
+    await assert.rejects(cri.runtime.execSync({ containerId, cmd: ["sleep", "1000"] }, late), { code });
+    await assert.rejects(cri.runtime.stopContainer({ containerId, timeout: 1000n }, late), { code });
+    await assertNothingLeft(running);
+  });
+  await assertNothingLeft(before);
+});
 
 test("failures meet calls in the order in which they were asked for, as often as they were, until undone", () =>
   withRuntime({}, async ({ cri, runtime }) => {

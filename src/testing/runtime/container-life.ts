@@ -73,6 +73,7 @@ export function createContainer(
     message: "",
     linux: config.linux?.resources,
     windows: config.windows?.resources,
+    removing: false,
     process: undefined,
     log: undefined,
     ended: Promise.resolve(),
@@ -133,7 +134,7 @@ export async function startContainer(world: RuntimeWorld, container: ContainerRe
 }
 
 function assertStartable(world: RuntimeWorld, container: ContainerRecord): void {
-  const { id, state, sandbox } = container;
+  const { id, state, removing, sandbox } = container;
   if (!world.state.containers.has(id)) {
     throw notFound(`an error occurred when try to find container ${quote(id)}: not found`);
   }
@@ -141,6 +142,10 @@ function assertStartable(world: RuntimeWorld, container: ContainerRecord): void 
     throw unknown(
       `failed to set starting state for container ${quote(id)}: container is in ${stateName(state)} state`,
     );
+  }
+  if (removing) {
+    const text = "container is in removing state, can't be started";
+    throw unknown(`failed to set starting state for container ${quote(id)}: ${text}`);
   }
   if (sandbox.state !== PodSandboxState.SANDBOX_READY) {
     throw unknown(`sandbox container ${quote(sandbox.id)} is not running`);
@@ -155,6 +160,7 @@ export async function endContainer(container: ContainerRecord): Promise<void> {
 
 /** Removes a container, and ends it before if it runs. */
 export async function removeContainer(world: RuntimeWorld, container: ContainerRecord): Promise<void> {
+  container.removing = true;
   await endContainer(container);
   if (!world.state.containers.delete(container.id)) return;
   container.input.close();

@@ -100,6 +100,7 @@ function waitFor(
     };
     const timer = setTimeout(() => settle("late"), Math.min(milliseconds, 2 ** 31 - 1));
     const giveUp = () => settle("given-up");
+    if (signal.aborted) return giveUp();
     signal.addEventListener("abort", giveUp, { once: true });
     void ended.then(() => settle("ended"));
   });

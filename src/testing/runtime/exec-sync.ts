@@ -104,7 +104,8 @@ export async function execSync(
       : undefined;
   // Without a time of its own a command ends with the call.
   const giveUp = () => process.kill("SIGKILL");
-  if (!timer) call.signal.addEventListener("abort", giveUp, { once: true });
+  if (!timer && call.signal.aborted) giveUp();
+  else if (!timer) call.signal.addEventListener("abort", giveUp, { once: true });
   const { exitCode } = await process.exited;
   clearTimeout(timer);
   call.signal.removeEventListener("abort", giveUp);

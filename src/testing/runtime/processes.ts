@@ -142,6 +142,7 @@ async function run(program: RuntimeProgram, process: ProgramProcess): Promise<nu
   try {
     // Not in the turn of the one who starts it.
     await Promise.resolve();
+    if (process.signal.aborted) return 0;
     return ((await program(process)) ?? 0) & 0xff;
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);

@@ -53,12 +53,13 @@ export function whyNoProgram([name]: readonly string[]): string {
 }
 
 function untilSignal({ signal }: ProgramProcess): Promise<number> {
+  if (signal.aborted) return Promise.resolve(0);
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(0), { once: true }));
 }
 
 async function sleep(process: ProgramProcess): Promise<number> {
   const [, text = ""] = process.args;
-  if (text === "infinity") return untilSignal(process);
+  if (text === "infinity" || process.signal.aborted) return untilSignal(process);
   const seconds = Number(text);
   if (text === "" || !(seconds >= 0)) {
     await process.stderr(`sleep: invalid number '${text}'\n`);

@@ -63,6 +63,8 @@ export interface ContainerRecord {
   message: string;
   linux: LinuxContainerResources | undefined;
   windows: WindowsContainerResources | undefined;
+  /** Whether it is being removed, and so cannot be started any more. */
+  removing: boolean;
   process: RunningProcess | undefined;
   log: ContainerLog | undefined;
   /** Settles when it has ended and its end is recorded. */

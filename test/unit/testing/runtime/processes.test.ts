@@ -44,6 +44,17 @@ for (const [result, exitCode] of [
   });
 }
 
+test("a process that is killed before its program has begun never begins", async () => {
+  let begun = false;
+  const process = start(() => {
+    begun = true;
+  });
+  process.kill("SIGKILL");
+  assert.deepEqual(await process.exited, { exitCode: 137, outOfMemory: false });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(begun, false);
+});
+
 test("a signal that is not handled ends a process with 128 and its number, unless it is harmless", async () => {
   for (const [name, exitCode] of [
     ["SIGTERM", 143],

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultPrograms } from "../../../../src/testing/runtime/programs.ts";
+import { startProcess } from "../../../../src/testing/runtime/processes.ts";
+import { defaultPrograms, findProgram } from "../../../../src/testing/runtime/programs.ts";
+import { assertNothingLeft, countResources } from "../../../integration/leaks.ts";
 import { run } from "./run.ts";
 
 const ENV = { B: "2", A: "größe", EMPTY: "" };
@@ -37,3 +39,27 @@ for (const args of [["cat", "/etc/passwd"], ["sleep"], ["sleep", "-1"], ["sleep"
     assert.notEqual(outcome.stderr, "");
   });
 }
+
+test("a shell that is killed does not leave the next command of its script waiting", async () => {
+  const before = countResources();
+  const args = ["sh", "-c", "sleep 1000; sleep 1000"];
+  const program = findProgram(defaultPrograms(), args);
+  assert.ok(program);
+  const process = startProcess({
+    program,
+    args,
+    env: new Map(),
+    cwd: "/",
+    tty: false,
+    stdin: (async function* () {})(),
+    sizes: (async function* () {})(),
+    write: async () => {},
+    now: () => 0n,
+    memoryLimit: () => 0n,
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  process.kill("SIGKILL");
+  await process.exited;
+  await new Promise((resolve) => setImmediate(resolve));
+  await assertNothingLeft(before);
+});
