@@ -72,8 +72,8 @@ export interface NodeConfig {
   readonly kubelet: KubeletConfig;
   /** Variables of the kubelet; its service usually has no `HOME`. Default none. */
   readonly kubeletEnv?: DaemonEnvironment;
-  /** Of the cluster; a node's files do not have them. */
-  readonly runtimeClasses: RuntimeClasses;
+  /** Of the cluster; a node's files do not have them. Absent: they are not known, which is not the same as none. */
+  readonly runtimeClasses?: RuntimeClasses;
   /** Everything that is read later: by the node's own absolute paths, and nothing outside its root. */
   readonly files: NodeFiles;
   readonly warnings: readonly NodeWarning[];

@@ -78,7 +78,9 @@ export type HandlerAnswer =
       readonly steps: readonly Step[];
     }
   /** The Pod gets no sandbox. */
-  | { readonly kind: "none"; readonly message: string; readonly steps: readonly Step[] };
+  | { readonly kind: "none"; readonly message: string; readonly steps: readonly Step[] }
+  /** What the Pod names is not in the node's files, and was not given. */
+  | { readonly kind: "unknown"; readonly message: string; readonly steps: readonly Step[] };
 
 /** What a name may mean. */
 export interface NameAnswer {

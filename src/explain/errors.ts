@@ -19,6 +19,8 @@ export type ExplainErrorCode =
   | "ERR_EXPLAIN_IMAGE_VERIFIERS"
   /** Layers are encrypted, and whether what the node has opens them is not known. */
   | "ERR_EXPLAIN_ENCRYPTED"
+  /** A Pod names a runtime class, and those of the cluster were not given. */
+  | "ERR_EXPLAIN_RUNTIME_CLASS"
   /** What a runtime handler can do is not in the node's files, and was not given. */
   | "ERR_EXPLAIN_UNKNOWN_FEATURE"
   /** The node decides at random, and what follows depends on it. */

@@ -9,6 +9,7 @@ import { parseManifest } from "../oci/manifest.ts";
 import { createMirroredRegistry, type EndpointRegistry } from "../oci/mirrors/mirrored.ts";
 import type { HandlerAnswer, NodeAnswers, SeccompAnswer } from "./answers.ts";
 import { mapConcurrently } from "./concurrent.ts";
+import { ExplainError } from "./errors.ts";
 import { fails, problemsOf, pullFailure, RUNS, undecided, worst } from "./failures.ts";
 import { explainFeatures, type HandlerFeatures, readHandlerFeatures } from "./features.ts";
 import { type ExplainedImage, explainImage, imageRequests } from "./image.ts";
@@ -139,6 +140,9 @@ async function handlerOf(
   try {
     const answer = await answers.handler(pod, { signal });
     if (answer.kind === "handler") return { outcome: RUNS, answer };
+    if (answer.kind === "unknown") {
+      return { outcome: undecided(new ExplainError("ERR_EXPLAIN_RUNTIME_CLASS", answer.message)), answer };
+    }
     return { outcome: fails("FailedCreatePodSandBox", answer.message), answer };
   } catch (error) {
     signal?.throwIfAborted();

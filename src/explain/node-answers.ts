@@ -12,7 +12,7 @@ import {
 } from "../config/node/credentials.ts";
 import { nodeDecryption } from "../config/node/decryption.ts";
 import { nodeCertificates, nodeProfiles } from "../config/node/file-access.ts";
-import { nodeHandler } from "../config/node/handler.ts";
+import { type NodeHandler, nodeHandler } from "../config/node/handler.ts";
 import { imageVerifierWarnings } from "../config/node/image-verifiers.ts";
 import { nodePolicy, type PolicyCandidate } from "../config/node/policy.ts";
 import { nodePullSources } from "../config/node/pull-sources.ts";
@@ -139,14 +139,9 @@ function handlerAnswer(node: NodeConfig, pod: PodSubject): HandlerAnswer {
       why: "the default handler is asked for",
     });
   } else {
-    const why =
-      requested === undefined ? "the cluster has no such class" : `its handler is ${quoted(requested)}`;
-    steps.push({
-      what: `runtime class ${quoted(runtimeClass)}`,
-      outcome: requested === undefined ? "missing" : "found",
-      why,
-    });
+    steps.push({ what: `runtime class ${quoted(runtimeClass)}`, ...classOutcome(found) });
   }
+  if (found.kind === "unknown") return { kind: "unknown", message: found.message, steps };
   if (found.kind === "none") {
     steps.push({ what: "handler", outcome: found.reason, why: found.message });
     return { kind: "none", message: found.message, steps };
@@ -154,6 +149,12 @@ function handlerAnswer(node: NodeConfig, pod: PodSubject): HandlerAnswer {
   const { name, by, origin } = found;
   steps.push({ what: `handler ${quoted(name)}`, outcome: `by ${by}`, why: placeOf(origin, "built in") });
   return { kind: "handler", name, isDefault: requested === "", steps };
+}
+
+function classOutcome({ kind, requested }: NodeHandler): { outcome: string; why: string } {
+  if (kind === "unknown") return { outcome: "unknown", why: "the classes of the cluster were not given" };
+  if (requested === undefined) return { outcome: "missing", why: "the cluster has no such class" };
+  return { outcome: "found", why: `its handler is ${quoted(requested)}` };
 }
 
 function policyStep({ path, by, origin, outcome }: PolicyCandidate): Step {

@@ -234,7 +234,14 @@ test("a handler that the node does not have", async (t) => {
   await withNode(crioFiles(server.host), async (node) => {
     const pod = podOf("open", [{ name: "a", image: `${name}:unsigned` }]);
     const asking = { ...pod, spec: { ...(pod as { spec: object }).spec, runtimeClassName: "kata" } };
-    const trace = await explained(asking, node, { registry });
+    const unknown = await explained(asking, node, { registry });
+    assert.deepEqual(
+      unknown.problems.map((problem) => problem.kind === "undecided" && [problem.path, problem.code])[0],
+      ["spec.runtimeClassName", "ERR_EXPLAIN_RUNTIME_CLASS"],
+    );
+    assert.equal(unknown.kind, "undecided");
+    assert.equal(unknown.containers[0]?.outcome.kind, "undecided");
+    const trace = await explained(asking, { ...node, runtimeClasses: new Map() }, { registry });
     assert.equal(trace.problems[0]?.kind === "fails" && trace.problems[0].reason, "FailedCreatePodSandBox");
     const withClass = { ...node, runtimeClasses: new Map([["kata", { name: "kata", handler: "crun" }]]) };
     assert.equal((await explained(asking, withClass, { registry })).handler.name, "crun");

@@ -29,7 +29,7 @@ export interface HandlerRequest {
   readonly requested?: string;
 }
 
-/** The handler of a Pod, or why there is none. */
+/** The handler of a Pod, or why there is none, or none that can be told. */
 export type NodeHandler =
   | (HandlerRequest & {
       readonly kind: "found";
@@ -51,7 +51,9 @@ export type NodeHandler =
         | "untrusted-with-host-access";
       /** As the daemon puts it; CRI-O lists its handlers behind it. */
       readonly message: string;
-    });
+    })
+  /** The Pod names a runtime class, and those of the cluster were not given. */
+  | (HandlerRequest & { readonly kind: "unknown"; readonly message: string });
 
 const UNTRUSTED_ANNOTATION = "io.kubernetes.cri.untrusted-workload";
 const UNTRUSTED = "untrusted";
@@ -65,8 +67,12 @@ const UNTRUSTED = "untrusted";
  */
 export function nodeHandler({ runtime, runtimeClasses }: NodeConfig, pod: HandlerPod): NodeHandler {
   const className = pod.spec?.runtimeClassName || undefined;
-  const runtimeClass = className === undefined ? undefined : runtimeClasses.get(className);
+  const runtimeClass = className === undefined ? undefined : runtimeClasses?.get(className);
   const named = className === undefined ? {} : { runtimeClass: className };
+  if (className !== undefined && !runtimeClasses) {
+    const message = `the runtime classes of the cluster are not known, so neither is ${JSON.stringify(className)}`;
+    return { kind: "unknown", ...named, message };
+  }
   if (className !== undefined && !runtimeClass) {
     const message = `RuntimeClass ${JSON.stringify(className)} not found`;
     return { kind: "none", ...named, reason: "no-runtime-class", message };

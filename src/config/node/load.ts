@@ -38,7 +38,10 @@ export interface LoadNodeOptions extends SignalOptions {
   env?: DaemonEnvironment | undefined;
   /** Variables of the kubelet, likewise. */
   kubeletEnv?: DaemonEnvironment | undefined;
-  /** Runtime classes of the cluster, which a node's files do not have. Default none. */
+  /**
+   * Runtime classes of the cluster, which a node's files do not have. Without them the handler of a Pod that names a class
+   * is not known; an empty map says that there are none.
+   */
   runtimeClasses?: RuntimeClasses | undefined;
 }
 
@@ -55,7 +58,7 @@ export interface LoadNodeOptions extends SignalOptions {
  * @throws {PolicyError} `ERR_POLICY_REGISTRIES_D` for files of registries.d that are none.
  */
 export async function loadNode(options: LoadNodeOptions): Promise<NodeConfig> {
-  const { root, runtimeClasses = new Map(), signal } = options;
+  const { root, runtimeClasses, signal } = options;
   signal?.throwIfAborted();
   const dangling = new Set<string>();
   const files = options.files ?? nodeFiles({ root, onDanglingLink: (path) => dangling.add(path) });
@@ -86,7 +89,7 @@ export async function loadNode(options: LoadNodeOptions): Promise<NodeConfig> {
     runtime: loaded.runtime,
     kubelet,
     kubeletEnv: { ...variablesOf(kubeletService), ...options.kubeletEnv },
-    runtimeClasses,
+    ...(runtimeClasses ? { runtimeClasses } : {}),
     files,
     warnings: [
       ...kubelet.warnings.map((warning) => ({ source: "kubelet", ...warning }) as const),

@@ -4,7 +4,7 @@ import { type HandlerPod, nodeHandler } from "../../../src/config/node/handler.t
 import type { NodeConfig } from "../../../src/config/node.ts";
 import { containerdNode, crioNode, withRoot } from "./node-root.ts";
 
-const CLASSES: NodeConfig["runtimeClasses"] = new Map([
+const CLASSES: NonNullable<NodeConfig["runtimeClasses"]> = new Map([
   ["kata-class", { name: "kata-class", handler: "kata" }],
   ["gone", { name: "gone", handler: "gone" }],
   ["untrusted", { name: "untrusted", handler: "untrusted" }],
@@ -17,6 +17,7 @@ const untrusted = (spec: HandlerPod["spec"] = {}, value = "true"): HandlerPod =>
 
 function told(node: NodeConfig, pod: HandlerPod): unknown[] {
   const found = nodeHandler({ ...node, runtimeClasses: CLASSES }, pod);
+  if (found.kind === "unknown") return [found.kind, found.message];
   return found.kind === "found" ? [found.name, found.by] : [found.reason, found.message];
 }
 
@@ -36,6 +37,21 @@ describe("nodeHandler", () => {
       assert.equal(found.kind === "found" && found.origin?.line, 4);
       assert.equal(found.kind === "found" && found.handler.runtime, "cri-o");
       assert.deepEqual([found.runtimeClass, found.requested], ["kata-class", "kata"]);
+    });
+  });
+
+  test("without the classes of the cluster, the handler of a Pod that names one is not known", async () => {
+    await withRoot({ inside: {} }, async (root) => {
+      for (const make of [crioNode, containerdNode]) {
+        const { runtimeClasses: _, ...node } = await make(root);
+        const found = nodeHandler(node, of("kata-class"));
+        assert.deepEqual(
+          [found.kind, found.runtimeClass, found.requested],
+          ["unknown", "kata-class", undefined],
+        );
+        assert.equal(nodeHandler(node, of("")).kind, "found");
+        assert.equal(nodeHandler({ ...node, runtimeClasses: new Map() }, of("kata-class")).kind, "none");
+      }
     });
   });
 
