@@ -9,7 +9,7 @@
  * @see {@link https://github.com/kubernetes-sigs/yaml/blob/v1.6.0/yaml.go}
  * @module
  */
-import { loadYaml, type YamlLibrary, yamlTooDeep } from "../../policy/sources/yaml-library.ts";
+import { loadYaml, parseYamlDocuments, type YamlLibrary } from "../../policy/sources/yaml-library.ts";
 import { ConfigError } from "../errors.ts";
 import type { Origin } from "../origin.ts";
 import { goScalar } from "./go-scalar.ts";
@@ -59,15 +59,10 @@ export async function parseYamlData(
   assertLength(file, text);
   const library = await loadYaml();
   const place = lineFinder(file, text);
-  if (yamlTooDeep(library, text)) throw syntax("nested too deep", place(0));
-  const documents = library.parseAllDocuments(text, {
-    schema: "failsafe",
-    uniqueKeys: false,
-    prettyErrors: false,
-    logLevel: "silent",
-  });
+  const documents = parseYamlDocuments(library, text);
+  if (!documents) throw syntax("nested too deep", place(0));
   const budget = { left: MAX_NODES };
-  return (Array.isArray(documents) ? documents : []).map((document, index) => {
+  return documents.map((document, index) => {
     if (isFirstOnly && index > 0) {
       const origin = place(startOf(document, 0));
       return { root: { kind: "null", value: null, origin }, duplicates: [] };

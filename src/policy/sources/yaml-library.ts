@@ -24,12 +24,13 @@ export function loadYaml(): Promise<YamlLibrary> {
 }
 
 /**
- * The documents of a text, with their problems, or nothing for one that {@link yamlTooDeep} refuses.
+ * The documents of a text, with their problems, or nothing for one that is nested deeper than any file needs, or
+ * closes what it did not open.
  *
  * Scalars stay text, and keys may be there twice: whoever reads the documents decides on both. Nothing is printed.
  */
 export function parseYamlDocuments(library: YamlLibrary, text: string): Document.Parsed[] | undefined {
-  if (yamlTooDeep(library, text)) return undefined;
+  if (isYamlDeeper(library, text, MAX_DEPTH)) return undefined;
   const documents = library.parseAllDocuments(text, {
     schema: "failsafe",
     uniqueKeys: false,
@@ -37,9 +38,4 @@ export function parseYamlDocuments(library: YamlLibrary, text: string): Document
     logLevel: "silent",
   });
   return Array.isArray(documents) ? documents : [];
-}
-
-/** Whether a text is nested deeper than any file needs, or closes what it did not open. */
-export function yamlTooDeep(library: YamlLibrary, text: string): boolean {
-  return isYamlDeeper(library, text, MAX_DEPTH);
 }
