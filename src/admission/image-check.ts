@@ -5,13 +5,14 @@
  */
 import type { Digest } from "../core/digest.ts";
 import { isLadingError } from "../core/errors.ts";
+import { messageOf } from "../core/message-of.ts";
 import { formatPlatform, type Platform } from "../core/platform.ts";
 import { formatReference, type Reference, referenceName, withDefaultTag } from "../core/reference.ts";
 import { parseImageReference } from "../policy/reference.ts";
 import type { Verdict } from "../policy/verdict.ts";
 import type { Verifier } from "../policy/verifier.ts";
 import type { ImageDecision, ImageEvaluation } from "./decision.ts";
-import { codeOf, messageOf, undecided } from "./outcome.ts";
+import { codeOf, undecided } from "./outcome.ts";
 
 /** What images are decided with. */
 export interface ImageCheckContext {

@@ -5,6 +5,7 @@
  */
 import { isDigest } from "../core/digest.ts";
 import { isLadingError } from "../core/errors.ts";
+import { messageOf } from "../core/message-of.ts";
 import { parseReferenceName } from "../core/reference.ts";
 import type { ImageDecision, ImageEvaluation, ImageUndecided, PodCheck } from "./decision.ts";
 import type { ReviewedImage } from "./images.ts";
@@ -142,9 +143,4 @@ export function undecided(image: string, code: string, reason: string): ImageUnd
 /** The code of an error, where it has one. */
 export function codeOf(error: unknown): string {
   return isLadingError(error) ? error.code : "ERR_ADMISSION_CHECK";
-}
-
-/** What an error says. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { messageOf } from "../core/message-of.ts";
 import { formatPlatform, type Platform } from "../core/platform.ts";
 import type { Verifier } from "../policy/verifier.ts";
 import type { ImageDecision, PodCheck } from "./decision.ts";
 import { decideOnReference } from "./image-check.ts";
-import { codeOf, messageOf, undecided } from "./outcome.ts";
+import { codeOf, undecided } from "./outcome.ts";
 import { hasDigest } from "./patch.ts";
 import { platformsFor } from "./platforms.ts";
 import { type RecentDecisions, recentDecisions } from "./recent.ts";

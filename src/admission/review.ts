@@ -4,12 +4,13 @@
  * @see {@link https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/}
  * @module
  */
+import { messageOf } from "../core/message-of.ts";
 import type { SignalOptions } from "../core/signal.ts";
 import { type AdmissionMode, answerTo, type Outcome } from "./answer.ts";
 import { worstOf } from "./audit.ts";
 import type { ImageDecision, PodCheck } from "./decision.ts";
 import { isMalformed } from "./errors.ts";
-import { messageOf, runCheck } from "./outcome.ts";
+import { runCheck } from "./outcome.ts";
 import { type ReadRequest, readRequest } from "./request.ts";
 import { taskOf } from "./subject.ts";
 import type { AdmissionRequest, AdmissionReviewResponse } from "./types.ts";

@@ -9,6 +9,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promises";
 import { join, posix } from "node:path";
+import { messageOf } from "../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../core/signal.ts";
 import type { ConfigFiles } from "../oci/mirrors/config-files.ts";
 import { ConfigError, type ConfigErrorCode } from "./errors.ts";
@@ -104,7 +105,7 @@ async function readFile(
     return await readAll(handle, path);
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
-    throw fileError(path, reasonOf(cause), { cause });
+    throw fileError(path, messageOf(cause), { cause });
   } finally {
     await handle.close();
   }
@@ -119,7 +120,7 @@ async function openIfExists(
     return await open(place, READ);
   } catch (cause) {
     if (missing.includes(codeOf(cause))) return undefined;
-    throw fileError(path, reasonOf(cause), { cause });
+    throw fileError(path, messageOf(cause), { cause });
   }
 }
 
@@ -144,7 +145,7 @@ async function listFolder(below: Below, path: string): Promise<string[] | undefi
     return await readdir(place);
   } catch (cause) {
     if (MISSING.includes(codeOf(cause))) return undefined;
-    throw fileError(path, reasonOf(cause), { cause });
+    throw fileError(path, messageOf(cause), { cause });
   }
 }
 
@@ -204,7 +205,7 @@ async function linkTarget(
     return (await lstat(place)).isSymbolicLink() ? await readlink(place) : undefined;
   } catch (cause) {
     if (missing.includes(codeOf(cause))) return null;
-    throw fileError(path, reasonOf(cause), { cause });
+    throw fileError(path, messageOf(cause), { cause });
   }
 }
 
@@ -219,8 +220,4 @@ function fileError(
 
 function codeOf(cause: unknown): unknown {
   return cause instanceof Error && "code" in cause ? cause.code : undefined;
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -23,6 +23,7 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { messageOf } from "../core/message-of.ts";
 import { API_VERSIONS, asBuffer, asBytes, type CriApiVersion, methodName } from "./call.ts";
 import type { TypedService } from "./client.ts";
 import { CriError } from "./errors.ts";
@@ -283,7 +284,7 @@ function encode(method: DescMethod, init: unknown, maxBytes: number): Buffer {
 }
 
 function toServiceError(error: unknown): { code: number; details: string } {
-  const details = error instanceof Error ? error.message : String(error);
+  const details = messageOf(error);
   const code = error instanceof CriError ? (error.status?.number ?? statusNumberOf(error.code)) : 2;
   return { code, details };
 }

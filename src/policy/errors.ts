@@ -174,8 +174,3 @@ export function invalidSignature(message: string, cause?: unknown): PolicyError 
 export function unreadable(message: string, cause?: unknown): PolicyError {
   return new PolicyError("ERR_POLICY_SIGNATURES", message, cause === undefined ? {} : { cause });
 }
-
-/** The message of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

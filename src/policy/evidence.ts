@@ -7,6 +7,7 @@
  */
 import type { Digest } from "../core/digest.ts";
 import { isLadingError } from "../core/errors.ts";
+import { messageOf } from "../core/message-of.ts";
 import type { Platform } from "../core/platform.ts";
 import type { Reference } from "../core/reference.ts";
 import { raceSignal, type SignalOptions } from "../core/signal.ts";
@@ -15,7 +16,7 @@ import { fetchManifest } from "../oci/fetch.ts";
 import type { IndexDocument, ManifestDocument } from "../oci/manifest.ts";
 import { selectManifest } from "../oci/select.ts";
 import type { ReadStore } from "../oci/store.ts";
-import { messageOf, PolicyError } from "./errors.ts";
+import { PolicyError } from "./errors.ts";
 import type { CollectedSignature } from "./evaluate.ts";
 import { manifestDigest } from "./manifest-digest.ts";
 import { resolveWithContent } from "./one-step.ts";

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { messageOf } from "../core/message-of.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 import { type ChainOptions, verifyChain } from "./chain.ts";
-import { invalidSignature, messageOf } from "./errors.ts";
+import { invalidSignature } from "./errors.ts";
 import { pemBlocks } from "./pem.ts";
 import { type PublicKey, publicKeyOf } from "./public-key.ts";
 import { quote, quoteList } from "./quote.ts";

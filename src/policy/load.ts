@@ -5,9 +5,10 @@
  * @module
  */
 import { join } from "node:path";
+import { messageOf } from "../core/message-of.ts";
 import type { SignalOptions } from "../core/signal.ts";
 import { type CrioPolicyOptions, DEFAULT_SIGNATURE_POLICY_DIR, namespacePolicyPath } from "./crio.ts";
-import { messageOf, PolicyError } from "./errors.ts";
+import { PolicyError } from "./errors.ts";
 import { parsePolicy } from "./parse.ts";
 import { quote } from "./quote.ts";
 import { readFileWithin } from "./read-file.ts";

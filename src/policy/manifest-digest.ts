@@ -10,10 +10,11 @@
 import { type Digest, type DigestAlgorithm, digestOf } from "../core/digest.ts";
 import { CoreError } from "../core/errors.ts";
 import { DOCKER_SCHEMA1_SIGNED } from "../core/media-types.ts";
+import { messageOf } from "../core/message-of.ts";
 import { type JsonNode, members, parseJson, stringOf } from "../core/strict-json.ts";
 import { guessMediaType } from "../oci/manifest-kind.ts";
 import { decodeBase64Url } from "./base64.ts";
-import { messageOf, PolicyError } from "./errors.ts";
+import { PolicyError } from "./errors.ts";
 
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { messageOf } from "../core/message-of.ts";
 import { isReferenceDomain, parseReferenceName, type Reference } from "../core/reference.ts";
 import type { JsonNode } from "../core/strict-json.ts";
-import { messageOf } from "./errors.ts";
 import { hintFor } from "./hint.ts";
 import { policyError, readStrict, textOf, typeMember } from "./members.ts";
 import { quote } from "./quote.ts";

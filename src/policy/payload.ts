@@ -9,8 +9,9 @@
  */
 import { parseDigest } from "../core/digest.ts";
 import { CoreError, isLadingError } from "../core/errors.ts";
+import { messageOf } from "../core/message-of.ts";
 import { type JsonNode, jsonError, members, parseJson, readObject, stringOf } from "../core/strict-json.ts";
-import { invalidSignature, messageOf, type PolicyError } from "./errors.ts";
+import { invalidSignature, type PolicyError } from "./errors.ts";
 import { quote } from "./quote.ts";
 
 /** What a signature says. */

@@ -8,9 +8,10 @@
  * @module
  */
 import { isLadingError } from "../core/errors.ts";
+import { messageOf } from "../core/message-of.ts";
 import { type JsonNode, jsonError, members, parseJson, stringOf } from "../core/strict-json.ts";
 import { decodeBase64 } from "./base64.ts";
-import { invalidSignature, messageOf } from "./errors.ts";
+import { invalidSignature } from "./errors.ts";
 import { quote } from "./quote.ts";
 
 /** What an entry records. */

@@ -4,9 +4,10 @@
  * @module
  */
 import { type Digest, digestOf } from "../core/digest.ts";
+import { messageOf } from "../core/message-of.ts";
 import type { SignalOptions } from "../core/signal.ts";
 import { singleFlight } from "../oci/flight.ts";
-import { messageOf, PolicyError } from "./errors.ts";
+import { PolicyError } from "./errors.ts";
 
 /** Reads a file that a policy names. */
 export type ReadPolicyFile = (path: string, options: SignalOptions) => Promise<Uint8Array>;

@@ -6,10 +6,11 @@
  *
  * @module
  */
+import { messageOf } from "../core/message-of.ts";
 import { parseAnchors } from "./anchors.ts";
 import type { Certificate } from "./certificate.ts";
 import { type ChainReader, createChainReader } from "./chain-reader.ts";
-import { invalidSignature, messageOf, PolicyError } from "./errors.ts";
+import { invalidSignature, PolicyError } from "./errors.ts";
 import { parseCertificateList } from "./leaf.ts";
 import { type PublicKey, parsePublicKeyPem } from "./public-key.ts";
 import type { TrustMemory } from "./trust-memory.ts";

@@ -7,6 +7,7 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { posix } from "node:path";
 import { getCACertificates } from "node:tls";
+import { messageOf } from "../../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
 import { type Endpoint, type EndpointTls, resolveEndpoint } from "../endpoint.ts";
 import type { PullAttempt } from "./pull-sources.ts";
@@ -132,7 +133,7 @@ async function readCertificate(path: string): Promise<Uint8Array> {
       await file.close();
     }
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw configError(path, `cannot be read: ${why}`, cause);
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { CoreError, isLadingError } from "../../core/errors.ts";
+import { messageOf } from "../../core/message-of.ts";
 import { OciError } from "../errors.ts";
 import type { PullAttempt } from "./pull-sources.ts";
 
@@ -78,8 +79,4 @@ function rank(error: unknown): number {
   if (!(error instanceof OciError)) return 0;
   if (error.code === "ERR_OCI_NOT_FOUND") return 1;
   return error.code === "ERR_OCI_NETWORK" ? 0 : 2;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,6 +5,7 @@
  */
 import { readdir } from "node:fs/promises";
 import { posix } from "node:path";
+import { messageOf } from "../../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
 import { readTextIfExists } from "../credentials/read-file.ts";
 import { configError } from "./toml.ts";
@@ -37,7 +38,7 @@ export function configFiles({ rootPrefix = "" }: ConfigFilesOptions = {}): Confi
         return found && new TextDecoder("utf-8", { fatal: true }).decode(found.bytes);
       } catch (cause) {
         signal?.throwIfAborted();
-        throw configError(path, cause instanceof TypeError ? "is no UTF-8 text" : reason(cause), cause);
+        throw configError(path, cause instanceof TypeError ? "is no UTF-8 text" : messageOf(cause), cause);
       }
     },
     async list(path, { signal }) {
@@ -48,12 +49,8 @@ export function configFiles({ rootPrefix = "" }: ConfigFilesOptions = {}): Confi
         signal?.throwIfAborted();
         const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
         if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-        throw configError(path, reason(cause), cause);
+        throw configError(path, messageOf(cause), cause);
       }
     },
   };
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ByteStream } from "../../core/bytes.ts";
+import { messageOf } from "../../core/message-of.ts";
 import { parseReferenceName } from "../../core/reference.ts";
 import { type Descriptor, embeddedContent } from "../descriptor.ts";
 import { OciError } from "../errors.ts";
@@ -161,7 +162,7 @@ export async function copyImage(
       if (origin === "caller" || error instanceof TypeError || error instanceof RangeError) throw error;
       // The reason why the others were stopped.
       if (error instanceof OciError && error.code === "ERR_OCI_COPY_FAILED") throw error;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new OciError("ERR_OCI_COPY_FAILED", `copy of ${what}: ${origin}: ${reason}`, {
         cause: error,
         side: origin,

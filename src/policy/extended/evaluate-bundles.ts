@@ -5,8 +5,9 @@
  */
 import { setImmediate } from "node:timers/promises";
 import type { Digest } from "../../core/digest.ts";
+import { messageOf } from "../../core/message-of.ts";
 import type { SignalOptions } from "../../core/signal.ts";
-import { messageOf, PolicyError, type PolicyErrorClass } from "../errors.ts";
+import { PolicyError, type PolicyErrorClass } from "../errors.ts";
 import type { SigstoreBundle } from "./bundle.ts";
 import type { OpenedRequirement, OpenedSigned } from "./requirement.ts";
 import type { BundleArtifact } from "./signature-content.ts";

@@ -7,6 +7,7 @@
 import { assertLimit } from "../../core/bytes.ts";
 import type { Digest } from "../../core/digest.ts";
 import { OCI_MANIFEST } from "../../core/media-types.ts";
+import { messageOf } from "../../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
 import { conventionOfType } from "../../oci/artifacts/conventions.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
@@ -14,7 +15,7 @@ import { referrersTag } from "../../oci/digest-tag.ts";
 import { OciError } from "../../oci/errors.ts";
 import { fetchBlob, fetchManifest } from "../../oci/fetch.ts";
 import type { ReadStore, ReferrerLister } from "../../oci/store.ts";
-import { invalidSignature, messageOf, PolicyError, unreadable } from "../errors.ts";
+import { invalidSignature, PolicyError, unreadable } from "../errors.ts";
 import { MAX_BUNDLE_BYTES, parseBundle, type SigstoreBundle } from "./bundle.ts";
 
 /** Where bundles are looked for, and how many. More fails: what was not looked at must not read as "not there". */

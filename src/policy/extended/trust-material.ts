@@ -4,7 +4,8 @@
  * @module
  */
 import type { TrustMaterial, VerificationError, Verifier } from "@sigstore/verify";
-import { messageOf, PolicyError } from "../errors.ts";
+import { messageOf } from "../../core/message-of.ts";
+import { PolicyError } from "../errors.ts";
 import { rememberEncoding, rememberSignatures } from "./known-certificate.ts";
 import type { TrustedRoot } from "./trusted-root.ts";
 

@@ -7,9 +7,10 @@
 import { createPublicKey } from "node:crypto";
 import type { TrustedRoot as TrustedRootMessage } from "@sigstore/protobuf-specs";
 import { type Digest, digestOf } from "../../core/digest.ts";
+import { messageOf as messageOfError } from "../../core/message-of.ts";
 import { type JsonNode, stringOf } from "../../core/strict-json.ts";
 import { parseCertificate } from "../certificate.ts";
-import { messageOf as messageOfError, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import {
   type DocumentKind,
   enumOf,

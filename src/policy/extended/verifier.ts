@@ -4,11 +4,12 @@
  * @module
  */
 import { type Digest, isDigest } from "../../core/digest.ts";
+import { messageOf } from "../../core/message-of.ts";
 import { formatReference, type Reference, referenceName } from "../../core/reference.ts";
 import { raceSignal } from "../../core/signal.ts";
 import { fetchManifest } from "../../oci/fetch.ts";
 import type { ReadStore, ReferrerLister, RepositorySource } from "../../oci/store.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import { parseImageReference } from "../reference.ts";
 import { dockerLookup } from "../scope.ts";
 import type { Verdict } from "../verdict.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { messageOf } from "../../core/message-of.ts";
 import { parseAnchors } from "../anchors.ts";
-import { messageOf } from "../errors.ts";
 import { policyError } from "../members.ts";
 import { parsePublicKeyPem } from "../public-key.ts";
 import { quote } from "../quote.ts";

@@ -4,8 +4,9 @@
  * @module
  */
 import { isLadingError } from "../../core/errors.ts";
+import { messageOf } from "../../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import { dockerImage } from "../evaluate.ts";
 import { formatPolicy } from "../format.ts";
 import { parsePolicy } from "../parse.ts";

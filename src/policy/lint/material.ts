@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { messageOf } from "../../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
 import { type Certificate, parseCertificate } from "../certificate.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import { parseCertificateList } from "../leaf.ts";
 import { openKeyring } from "../openpgp/keyring.ts";
 import { nextPemBlock, type PemBlock, pemText } from "../pem.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import type * as openpgp from "openpgp";
-import { messageOf, PolicyError } from "../errors.ts";
+import { messageOf } from "../../core/message-of.ts";
+import { PolicyError } from "../errors.ts";
 
 /** What the library offers. */
 export type OpenPgp = typeof openpgp;

@@ -6,7 +6,8 @@
  */
 import type { PrivateKey } from "openpgp";
 import { parseDigest } from "../../core/digest.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { messageOf } from "../../core/message-of.ts";
+import { PolicyError } from "../errors.ts";
 import { loadOpenPgp, type OpenPgp, strictConfig } from "./library.ts";
 
 /** What a simple-signing signature says. */

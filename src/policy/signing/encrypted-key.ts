@@ -7,10 +7,11 @@
  */
 import { randomBytes, scrypt } from "node:crypto";
 import { CoreError } from "../../core/errors.ts";
+import { messageOf } from "../../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
 import { integerOf, type JsonNode, jsonError, parseJson, stringOf } from "../../core/strict-json.ts";
 import { decodeBase64 } from "../base64.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import { readExactly } from "../payload.ts";
 import { quote } from "../quote.ts";
 import { openSecretbox, sealSecretbox } from "./secretbox.ts";

@@ -8,9 +8,10 @@
  */
 import { collectBytes } from "../../core/bytes.ts";
 import { isLadingError } from "../../core/errors.ts";
+import { messageOf } from "../../core/message-of.ts";
 import { delay, type SignalOptions } from "../../core/signal.ts";
 import { type JsonNode, parseJson } from "../../core/strict-json.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import { quote } from "../quote.ts";
 
 /** Options of a client of a signing service. */

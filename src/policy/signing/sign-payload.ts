@@ -7,8 +7,9 @@
  * @module
  */
 import { SIMPLE_SIGNING } from "../../core/media-types.ts";
+import { messageOf } from "../../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import { leafCertificate, leafKey } from "../leaf.ts";
 import { type PublicKey, parsePublicKeyPem } from "../public-key.ts";
 import { type LoggedSignature, verifyRekorSet } from "../rekor.ts";

@@ -4,8 +4,9 @@
  * @module
  */
 import { constants, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { messageOf } from "../../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import { nextPemBlock, type PemBlock, pemText } from "../pem.ts";
 import { formatPublicKeyPem, type PublicKey, publicKeyOf } from "../public-key.ts";
 import { quote } from "../quote.ts";

@@ -4,10 +4,11 @@
  * @module
  */
 import { realpath } from "node:fs/promises";
+import { messageOf } from "../../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
 import type { ReadStore } from "../../oci/store.ts";
 import { openLayout } from "../../oci/stores/layout.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import { type InstanceChoice, resolveImage } from "../evidence.ts";
 import { resolveWithContent } from "../one-step.ts";
 import { pathLookup } from "../scope.ts";

@@ -5,8 +5,9 @@
  */
 import { readdir } from "node:fs/promises";
 import { homedir } from "node:os";
+import { messageOf } from "../../core/message-of.ts";
 import { raceSignal, type SignalOptions } from "../../core/signal.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import { readFileWithin } from "../read-file.ts";
 import { parseRegistriesD, type RegistriesD, type RegistriesDText } from "./registries-d.ts";
 import { registriesDFiles, registriesDFolders } from "./registries-d-paths.ts";

@@ -5,8 +5,9 @@
  */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
+import { messageOf } from "../../core/message-of.ts";
 import type { SignalOptions } from "../../core/signal.ts";
-import { messageOf, PolicyError } from "../errors.ts";
+import { PolicyError } from "../errors.ts";
 import type { CollectedSignature } from "../evaluate.ts";
 import { readToEnd } from "../read-file.ts";
 import { parseSignatureBlob } from "../signature-blob.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Digest } from "../../core/digest.ts";
-import { isLadingError } from "../../core/errors.ts";
+import { messageOf } from "../../core/message-of.ts";
 import type { Reference } from "../../core/reference.ts";
 import type { SignalOptions } from "../../core/signal.ts";
 import type { ReadStore } from "../../oci/store.ts";
@@ -93,6 +93,6 @@ export function emptySource(
  */
 export function signaturesError(source: string, cause: unknown): PolicyError {
   if (cause instanceof PolicyError) return cause;
-  const message = isLadingError(cause) || cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   return new PolicyError("ERR_POLICY_SIGNATURES", `reading signatures from ${source}: ${message}`, { cause });
 }

@@ -8,6 +8,7 @@
  */
 import { open, stat, writeFile } from "node:fs/promises";
 import { isAbsolute } from "node:path";
+import { messageOf } from "../../core/message-of.ts";
 import {
   type ContainerConfig,
   ContainerState,
@@ -97,7 +98,7 @@ async function writeArchive(world: RuntimeWorld, path: string, checkpoint: Check
   try {
     await writeFile(path, `${ARCHIVE} ${id}\n`, { mode: 0o600 });
   } catch (error) {
-    throw unknown(`failed to write checkpoint: ${error instanceof Error ? error.message : String(error)}`);
+    throw unknown(`failed to write checkpoint: ${messageOf(error)}`);
   }
   world.checkpoints.set(id, checkpoint);
 }

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isLadingError } from "../../core/errors.ts";
+import { messageOf } from "../../core/message-of.ts";
 import {
   type AuthConfig,
   CriError,
@@ -112,7 +113,7 @@ async function resolved(
   } catch (error) {
     const failed = `failed to pull and unpack image ${quote(name)}`;
     if (signal.aborted) throw new CriError("ERR_CRI_CANCELLED", `${failed}: context canceled`);
-    const text = `${failed}: ${error instanceof Error ? error.message : String(error)}`;
+    const text = `${failed}: ${messageOf(error)}`;
     if (isLadingError(error) && error.code === "ERR_OCI_NOT_FOUND") throw notFound(text);
     throw unknown(text);
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../../core/message-of.ts";
 import type { ProgramProcess, ProgramTerminalSize, ProgramUsage, RuntimeProgram } from "./program-types.ts";
 import { endsByDefault, signalNumber } from "./signals.ts";
 
@@ -145,7 +146,7 @@ async function run(program: RuntimeProgram, process: ProgramProcess): Promise<nu
     if (process.signal.aborted) return 0;
     return ((await program(process)) ?? 0) & 0xff;
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     if (!process.signal.aborted) await process.stderr(`${text}\n`).catch(() => {});
     return 1;
   }

@@ -4,6 +4,7 @@
  * @see {@link https://github.com/kubernetes/cri-streaming/blob/v0.36.0/pkg/streaming/remotecommand/status.go}
  * @module
  */
+import { messageOf } from "../../core/message-of.ts";
 import type { ExecOutcome } from "./types.ts";
 
 /** What the texts of an outcome name. */
@@ -75,6 +76,6 @@ export async function outcomeOf(run: () => Promise<ExecOutcome>): Promise<ExecOu
   try {
     return await run();
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    return { error: messageOf(error) };
   }
 }

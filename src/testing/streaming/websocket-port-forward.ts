@@ -5,6 +5,7 @@
  * @module
  */
 import type { Duplex } from "node:stream";
+import { messageOf } from "../../core/message-of.ts";
 import { createForwardedConnection, type ForwardedConnection } from "./connection-duplex.ts";
 import { whenWritten } from "./sockets.ts";
 import { decodeMessage, encodeMessage, type Subprotocol } from "./subprotocols.ts";
@@ -92,7 +93,7 @@ export async function forwardingError(
     await whenWritten(duplex);
     return undefined;
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     return `error forwarding port ${port} to pod ${session.podSandboxId}, uid : ${text}`;
   } finally {
     duplex.destroy();

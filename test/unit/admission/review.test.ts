@@ -300,6 +300,7 @@ describe("a check that does not do what it must", () => {
       503,
     ],
     ["throws nothing at all", () => Promise.reject(undefined), 503],
+    ["throws what has no text", () => Promise.reject(Object.create(null)), 503],
     ["gives nothing", async () => undefined as never, 503],
     ["gives true", async () => true as never, 503],
     ["gives no decision", async () => [], 503],
