@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Signal } from "../../../../src/cri/index.ts";
-import {
-  type RunningProcess,
-  type StartProcessOptions,
-  startProcess,
-} from "../../../../src/testing/runtime/processes.ts";
 import type { RuntimeProgram } from "../../../../src/testing/runtime/program-types.ts";
 import {
   endsByDefault,
@@ -13,22 +8,7 @@ import {
   signalOfName,
   stopSignalName,
 } from "../../../../src/testing/runtime/signals.ts";
-
-function start(program: RuntimeProgram, options: Partial<StartProcessOptions> = {}): RunningProcess {
-  return startProcess({
-    program,
-    args: ["program"],
-    env: new Map(),
-    cwd: "/",
-    tty: false,
-    stdin: (async function* () {})(),
-    sizes: (async function* () {})(),
-    write: async () => {},
-    now: () => 0n,
-    memoryLimit: () => 0n,
-    ...options,
-  });
-}
+import { start } from "./run.ts";
 
 const forever: RuntimeProgram = () => new Promise(() => {});
 

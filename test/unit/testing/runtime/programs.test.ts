@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startProcess } from "../../../../src/testing/runtime/processes.ts";
 import { defaultPrograms, findProgram } from "../../../../src/testing/runtime/programs.ts";
 import { assertNothingLeft, countResources } from "../../../integration/leaks.ts";
-import { run } from "./run.ts";
+import { run, start } from "./run.ts";
 
 const ENV = { B: "2", A: "größe", EMPTY: "" };
 
@@ -45,18 +44,7 @@ test("a shell that is killed does not leave the next command of its script waiti
   const args = ["sh", "-c", "sleep 1000; sleep 1000"];
   const program = findProgram(defaultPrograms(), args);
   assert.ok(program);
-  const process = startProcess({
-    program,
-    args,
-    env: new Map(),
-    cwd: "/",
-    tty: false,
-    stdin: (async function* () {})(),
-    sizes: (async function* () {})(),
-    write: async () => {},
-    now: () => 0n,
-    memoryLimit: () => 0n,
-  });
+  const process = start(program, { args });
   await new Promise((resolve) => setImmediate(resolve));
   process.kill("SIGKILL");
   await process.exited;

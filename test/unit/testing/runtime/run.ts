@@ -1,7 +1,28 @@
-/** Runs a program of the in-process runtime to its end. */
-import { startProcess } from "../../../../src/testing/runtime/processes.ts";
+/** Programs of the in-process runtime, started and run to their end. */
+import {
+  type RunningProcess,
+  type StartProcessOptions,
+  startProcess,
+} from "../../../../src/testing/runtime/processes.ts";
 import type { RuntimeProgram } from "../../../../src/testing/runtime/program-types.ts";
 import { findProgram } from "../../../../src/testing/runtime/programs.ts";
+
+/** Starts a program that gets and says nothing, unless the options have it otherwise. */
+export function start(program: RuntimeProgram, options: Partial<StartProcessOptions> = {}): RunningProcess {
+  return startProcess({
+    program,
+    args: ["program"],
+    env: new Map(),
+    cwd: "/",
+    tty: false,
+    stdin: (async function* () {})(),
+    sizes: (async function* () {})(),
+    write: async () => {},
+    now: () => 0n,
+    memoryLimit: () => 0n,
+    ...options,
+  });
+}
 
 /** What a program wrote, and how it ended. */
 export interface Outcome {
@@ -18,19 +39,14 @@ export async function run(
   const program = findProgram(programs, args);
   if (!program) throw new Error(`no program ${args[0]}`);
   const output = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
-  const process = startProcess({
-    program,
+  const process = start(program, {
     args,
     env: new Map(Object.entries(env).map(([name, value]) => [name, Buffer.from(value)])),
     cwd: "/work",
-    tty: false,
     stdin: (async function* () {
       yield* stdin;
     })(),
-    sizes: (async function* () {})(),
     write: async (stream, bytes) => void output[stream].push(bytes),
-    now: () => 0n,
-    memoryLimit: () => 0n,
   });
   const { exitCode } = await process.exited;
   const text = (parts: readonly Uint8Array[]) => Buffer.concat(parts).toString("utf8");
