@@ -7,6 +7,7 @@ import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ContainerState, connectCri, exec } from "../../src/cri/index.ts";
 import { type ProgramProcess, type RuntimeFailure, startCriRuntime } from "../../src/testing/index.ts";
 import { collect, withRuntime } from "./cri-runtime-setup.ts";
@@ -58,6 +59,16 @@ test("a call can be late, and can never be answered", () =>
       code: "ERR_CRI_DEADLINE_EXCEEDED",
     });
   }));
+
+for (const failure of [{ never: true }, { disconnect: "before" }] satisfies RuntimeFailure[]) {
+  test(`what nobody hears of is done all the same: ${Object.keys(failure)}`, () =>
+    withRuntime({}, async ({ cri, runtime, runPod, create, status }) => {
+      const containerId = await create(await runPod(), FOREVER);
+      runtime.fail({ ...failure, method: "RuntimeService/StartContainer", times: 1 });
+      await assert.rejects(cri.runtime.startContainer({ containerId }, { timeoutMs: 200 }));
+      while ((await status(containerId)).state !== ContainerState.CONTAINER_RUNNING) await sleep(5);
+    }));
+}
 
 test("what is carried out for a caller that has gone ends as if the caller went then", async () => {
   const before = countResources();

@@ -17,9 +17,12 @@ export interface RuntimeFailure {
   afterMessages?: number | undefined;
   /** Waits so many milliseconds before. Alone, the call is then answered as usual. */
   delayMs?: number | undefined;
-  /** Never answers, until the client gives up. */
+  /** Never answers, until the client gives up. What was asked for is done then, as by a runtime that was slow. */
   never?: boolean | undefined;
-  /** Cuts all connections to the runtime: instead of the answer, or in the middle of its next message. */
+  /**
+   * Cuts all connections to the runtime: instead of the answer (what was asked for is done all the same), or in the
+   * middle of its next message.
+   */
   disconnect?: "before" | "during" | undefined;
   /** Answers with a status: a name or any number, and its text. */
   status?: { code: GrpcStatusName | number; details?: string | undefined } | undefined;
