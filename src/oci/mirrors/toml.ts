@@ -6,6 +6,7 @@
  */
 import { parse } from "smol-toml";
 import { OciError } from "../errors.ts";
+import { findWrongDate } from "./toml-dates.ts";
 
 /** A table of a document; without prototype. */
 export type TomlTable = Readonly<Record<string, unknown>>;
@@ -28,12 +29,34 @@ export function configError(where: string, why: string, cause?: unknown): OciErr
 export function parseToml(text: string): TomlTable {
   if (text.length > MAX_TEXT_LENGTH) throw configError("", `more than ${MAX_TEXT_LENGTH} characters`);
   try {
-    return parse(text, { integersAsBigInt: true, maxDepth: MAX_DEPTH });
+    const root = parse(text, { integersAsBigInt: true, maxDepth: MAX_DEPTH });
+    if (hasDate(root)) assertDates(text);
+    return root;
   } catch (cause) {
     const first = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : "";
     const line = cause instanceof Error && "line" in cause ? ` in line ${String(cause.line)}` : "";
     throw configError("", `toml syntax${line}: ${first}`, cause);
   }
+}
+
+/** Keys with dots go deeper than any stack. */
+function hasDate(root: TomlTable): boolean {
+  const waiting: unknown[] = [root];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    if (value instanceof Date) return true;
+    if (typeof value !== "object" || value === null) continue;
+    for (const each of Object.values(value)) waiting.push(each);
+  }
+  return false;
+}
+
+/** Throws as the parser does. */
+function assertDates(text: string): void {
+  const wrong = findWrongDate(text);
+  if (wrong === undefined) return;
+  const before = text.slice(0, wrong).split("\n");
+  const place = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  throw Object.assign(new Error("invalid date"), place);
 }
 
 /** A member that is a table. */
