@@ -66,7 +66,10 @@ for (const failure of [{ never: true }, { disconnect: "before" }] satisfies Runt
       const containerId = await create(await runPod(), FOREVER);
       runtime.fail({ ...failure, method: "RuntimeService/StartContainer", times: 1 });
       await assert.rejects(cri.runtime.startContainer({ containerId }, { timeoutMs: 200 }));
-      while ((await status(containerId)).state !== ContainerState.CONTAINER_RUNNING) await sleep(5);
+      for (let tries = 0; (await status(containerId)).state !== ContainerState.CONTAINER_RUNNING; tries++) {
+        assert.ok(tries < 1000, "it does not start");
+        await sleep(10);
+      }
     }));
 }
 
